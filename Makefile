@@ -1,0 +1,75 @@
+# Undrop: what can be done here. `make` or `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FORGE := $(shell command -v forge || echo node_modules/.bin/forge)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+# -- install ---------------------------------------------------------------------------------------
+
+.PHONY: tools
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo "Python is not there: install Python 3.11 or later, or name it with PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Undrop needs Python 3.11 or later (PYTHON=… names another)"; exit 1; }
+	@command -v node >/dev/null || { echo "Node.js is not there: install Node.js 20 or later"; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is not there: it comes with Node.js"; exit 1; }
+
+$(VENV)/installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --silent --ignore-scripts
+	@touch $@
+
+contracts/out/.built: node_modules/.package-lock.json $(shell find contracts/src contracts/foundry.toml 2>/dev/null)
+	$(FORGE) build --root contracts --quiet
+	@touch $@
+
+.PHONY: install
+install: tools $(VENV)/installed contracts/out/.built ## Install what is needed into this folder
+
+.PHONY: contracts
+contracts: tools contracts/out/.built ## Compile the contracts and export their ABIs
+
+# -- run -------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: install ## Start everything on this machine; Ctrl-C stops it, the next start goes on from there
+	@$(BIN)/undrop run
+
+.PHONY: reset
+reset: ## Forget what `make run` has stored
+	rm -rf var
+
+RETURNS ?= 40
+.PHONY: demo
+demo: install ## Return real purchases: RETURNS=40 [SALES=file] [PLANT=1] [KILLS=n]
+	@$(BIN)/python -m demo.run --returns $(RETURNS) $(if $(SALES),--sales "$(SALES)") $(if $(PLANT),--plant) $(if $(KILLS),--kills $(KILLS))
+
+# -- check -----------------------------------------------------------------------------------------
+
+.PHONY: test
+test: install ## Run all tests; those that need a server are skipped, saying so, where none answers
+	$(BIN)/python -m pytest
+	$(FORGE) test --root contracts
+
+.PHONY: lint
+lint: install ## Formatting, types, imports, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(FORGE) fmt --check --root contracts
+
+.PHONY: lock
+lock: ## Pin dependencies anew (needs uv)
+	uv pip compile --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock --quiet
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements-dev.lock --quiet
