@@ -1,0 +1,76 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from returns.money import MAX_AMOUNT
+
+_DIGITS = len(str(MAX_AMOUNT))
+
+
+class Uint256(TypeDecorator[int]):
+    """An unsigned 256-bit integer: NUMERIC(78, 0) on PostgreSQL, zero-padded text elsewhere.
+
+    SQLite's NUMERIC would turn large values into floats; padding keeps comparisons in order.
+    """
+
+    impl = sa.String(_DIGITS)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.Numeric(_DIGITS, 0))
+        return dialect.type_descriptor(sa.String(_DIGITS))
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if type(value) is not int or not 0 <= value <= MAX_AMOUNT:
+            raise ValueError(f"{value!r} is not an unsigned 256-bit integer")
+        return value if dialect.name == "postgresql" else f"{value:0{_DIGITS}d}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int(value)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC, time zone aware on both sides; naive values are refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time cannot be stored")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def word(enum: type[StrEnum]) -> sa.Enum:
+    """A VARCHAR with a CHECK that admits the enumeration's values (not its member names)."""
+    return sa.Enum(
+        enum,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        name=enum.__name__.lower(),
+        values_callable=lambda members: [member.value for member in members],
+    )

@@ -1,0 +1,263 @@
+"""Every refusal of the product, in one tree and one table.
+
+    UndropError
+    ├── BadInput          the request cannot be read                          400, 413, 422
+    ├── NotAllowed        the caller has no right to it, or it does not exist 401, 403, 404
+    ├── Conflict          the request is understood and refused by the state  409
+    └── Unavailable       something that we need does not answer              502, 503
+
+Each class says its HTTP status, a sentence with values, what to do next, and what moved.
+`moved` is "nothing" unless a class says otherwise: a refusal must be able to promise that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+
+class UndropError(Exception):
+    """A refusal that a person can act on. Values are facts and appear in the sentence."""
+
+    status: ClassVar[int] = 500
+    sentence: ClassVar[str] = "Something failed on our side."
+    next_step: str = "Try again; if it stays, tell us the request id."
+    moved: ClassVar[str] = "nothing"
+
+    def __init__(self, **values: Any) -> None:
+        self.values = values
+        self.next_step = type(self).next_step.format_map(_Values(values))
+        super().__init__(self.sentence.format_map(_Values(values)))
+
+    @property
+    def code(self) -> str:
+        """The machine-readable name: the class name in snake case."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+
+class _Values(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class BadInput(UndropError):
+    status = 422
+    sentence = "The request cannot be used: {problem}."
+    next_step = "Correct the request and send it again with the same Idempotency-Key."
+
+
+class RequestMalformed(BadInput):
+    status = 400
+    sentence = "The body is not a JSON object that we can read: {problem}."
+
+
+class RequestTooLarge(BadInput):
+    status = 413
+    sentence = "The body has more than {limit} bytes."
+    next_step = "Send it in smaller parts."
+
+
+class FieldInvalid(BadInput):
+    sentence = "The field {field} cannot be used: {problem}."
+
+
+class AmountInvalid(BadInput):
+    sentence = "{amount!r} is not an amount: write minor units as a string of digits."
+
+
+class CurrencyUnknown(BadInput):
+    sentence = "The currency {currency!r} is not known or does not fit here."
+
+
+class AddressInvalid(BadInput):
+    sentence = "{address!r} is not an address with a valid EIP-55 checksum."
+    next_step = "Copy the address again from its source; one character may be wrong."
+
+
+class SignatureInvalid(BadInput):
+    sentence = "The signature is not one of {holder} over this authorization: {problem}."
+    next_step = "Fetch the authorization again and have its holder sign exactly that message."
+
+
+class PolicyInvalid(BadInput):
+    sentence = "The policy cannot be used: {problem}."
+    next_step = "Mend the policy file; the active policy stays as it was."
+
+
+class ModelInvalid(BadInput):
+    sentence = "The model cannot be used: {problem}."
+    next_step = "Train it again; decisions go on by rules alone."
+
+
+class FileInvalid(BadInput):
+    sentence = "The file {file} cannot be imported: {problem}."
+    next_step = "Mend the file and import it again; rows already imported are recognised."
+
+
+class IdempotencyKeyMissing(BadInput):
+    status = 400
+    sentence = "This request needs an Idempotency-Key header."
+    next_step = "Send a key of your own choice, at most 255 characters, and keep it for retries."
+
+
+class NotAllowed(UndropError):
+    status = 403
+
+
+class CredentialsInvalid(NotAllowed):
+    status = 401
+    sentence = "The credentials are missing, expired or wrong."
+    next_step = "Send 'Authorization: Bearer …' with an API key or a client token."
+
+
+class ScopeMissing(NotAllowed):
+    sentence = "This key lacks the scope {scope}."
+    next_step = "Use a key that has this scope."
+
+
+class NotFound(NotAllowed):
+    """Also the answer for what belongs to somebody else: the two must look the same."""
+
+    status = 404
+    sentence = "There is no such {what}, or it is not yours."
+    next_step = "Check the reference and the key that you use."
+
+
+class MethodNotAllowed(NotAllowed):
+    status = 405
+    sentence = "This address does not know that method."
+    next_step = "Look the address up at /docs."
+
+
+class WebhookRefused(NotAllowed):
+    status = 401
+    sentence = "The webhook's signature or time stamp is not valid."
+    next_step = "Check the shared secret and the clock of the sender."
+
+
+class Conflict(UndropError):
+    status = 409
+
+
+class IdempotencyKeyReused(Conflict):
+    sentence = "This Idempotency-Key was used before with another body."
+    next_step = "Use a new key for a new request, or the same body to get the stored answer."
+
+
+class AlreadyReturning(Conflict):
+    sentence = "Token {token} of order {order} is already being returned in {rma}."
+    next_step = "Follow that case; nothing more needs to be requested."
+
+
+class OrderDiffers(Conflict):
+    sentence = "Order {order} is stored already, with another content."
+    next_step = "A stored order does not change; send corrections under a new order number."
+
+
+class PaymentClaimed(Conflict):
+    sentence = "Payment {reference} belongs to another order already."
+    next_step = "Check the payment's reference: each payment pays one order."
+
+
+class ConcurrentChange(Conflict):
+    sentence = "Somebody else changed the same thing at the same moment."
+    next_step = "Send the request again with the same Idempotency-Key."
+
+
+class MoveNotAllowed(Conflict):
+    sentence = "A line in state {state} cannot become {to}."
+    next_step = "Read the case again; its state has changed or the step is not due."
+
+
+class RefundAboveRemainder(Conflict):
+    sentence = "{requested} is more than the {remaining} that is left of what was paid."
+    next_step = "Ask for at most the remainder."
+
+
+class RemedyNotPayable(Conflict):
+    sentence = "A payment by {tender} in {currency} cannot be given back as {remedy}."
+    next_step = "Choose store credit, or the tender that was used."
+
+
+class HolderUnknown(Conflict):
+    sentence = "The chain does not say who holds the token, so nobody could sign for it."
+    next_step = "Wait until the chain answers, or deny the return."
+
+
+class AuthorizationExpired(Conflict):
+    sentence = "The authorization's deadline {deadline} has passed."
+    next_step = "Fetch a new authorization and sign that."
+
+
+class NothingToSign(Conflict):
+    sentence = "This line is {state}: there is nothing to sign."
+    next_step = "Read the case; it may wait for a decision, or be done."
+
+
+class AuthorizationReplayed(Conflict):
+    sentence = "This line has been signed already, with another signature."
+    next_step = "Nothing to do: follow the case."
+
+
+class LeaseLost(Conflict):
+    """Somebody else owns the row by now; what was done under the old lease is not recorded."""
+
+    sentence = "The lease on {row} was lost."
+    next_step = "Nothing: its new owner goes on."
+
+
+class ChainMismatch(Conflict):
+    sentence = "The node serves chain {actual}, this database belongs to chain {expected}."
+    next_step = "Point UNDROP_RPC_URL to the right node."
+
+
+class LedgerUnbalanced(Conflict):
+    sentence = "The postings of {asset} sum to {total}, not to zero."
+    next_step = "Nothing was booked; this is a fault of ours."
+
+
+class ReviewOwnProposal(Conflict):
+    sentence = "The proposer of a decision cannot decide it."
+    next_step = "Ask a colleague."
+
+
+class Unavailable(UndropError):
+    status = 503
+    next_step = "Try again in a moment with the same Idempotency-Key."
+
+
+class ChainUnavailable(Unavailable):
+    sentence = "The chain's node does not answer: {problem}."
+
+
+class ProcessorUnavailable(Unavailable):
+    sentence = "The payment processor {processor} does not answer."
+
+
+class StorageUnavailable(Unavailable):
+    sentence = "The database does not answer in time."
+
+
+class ContractsMissing(Unavailable):
+    sentence = "The contracts are not there: {problem}."
+    next_step = "Run 'make contracts', then 'undrop chain deploy'."
+
+
+class SettingsInvalid(Unavailable):
+    sentence = "The settings cannot be used: {problem}."
+    next_step = "Compare your environment with .env.example."
+
+
+class ToolMissing(Unavailable):
+    sentence = "The tool {tool} is not there."
+    next_step = "Run '{remedy}', or install it yourself."
+
+
+class PortBusy(Unavailable):
+    sentence = "Port {port} is busy: another program uses it."
+    next_step = "Stop that program, or set {setting} to another port."
+
+
+class ProcessDied(Unavailable):
+    sentence = "The process {name} ended ({code})."
+    next_step = "Read {log}; then start again."

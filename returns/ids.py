@@ -1,0 +1,63 @@
+"""Identifiers: time-ordered UUIDs inside, RMA numbers for people, CAIP-19 for tokens."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from uuid import UUID
+
+import uuid_utils.compat
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+#: Crockford's check characters: the symbol of the number modulo 37.
+_CHECK = _CROCKFORD + "*~$=U"
+_RMA = re.compile(r"RMA-([0-9A-Z]{4})-([0-9A-Z]{4})-([0-9A-Z*~$=])\Z")
+
+
+def new_id() -> UUID:
+    """A UUID of version 7 (RFC 9562): unique, and in order of creation for the indexes."""
+    return uuid_utils.compat.uuid7()
+
+
+def bytes32(identifier: UUID) -> bytes:
+    """The form in which the contracts know an id: its 16 bytes at the low end of 32."""
+    return identifier.bytes.rjust(32, b"\0")
+
+
+def from_bytes32(value: bytes) -> UUID | None:
+    """The id behind a bytes32, or None where it cannot be one of ours."""
+    if len(value) != 32 or any(value[:16]):
+        return None
+    return UUID(bytes=value[16:])
+
+
+def new_rma() -> str:
+    """A random RMA number: 40 bits in eight Crockford base-32 characters, and a check character."""
+    number = secrets.randbits(40)
+    text = "".join(_CROCKFORD[number >> shift & 31] for shift in range(35, -1, -5))
+    return f"RMA-{text[:4]}-{text[4:]}-{_CHECK[number % 37]}"
+
+
+def parse_rma(text: str) -> str | None:
+    """Read an RMA number as people write it (lower case, O for 0, I and L for 1); None if wrong.
+
+    The check character catches every single wrong and every swapped pair of characters
+    (Crockford, "Base 32").
+    """
+    match = _RMA.match(text.strip().upper())
+    if match is None:
+        return None
+    body = (match[1] + match[2]).translate(str.maketrans("OIL", "011"))
+    if any(char not in _CROCKFORD for char in body):
+        return None
+    number = 0
+    for char in body:
+        number = number << 5 | _CROCKFORD.index(char)
+    if _CHECK[number % 37] != match[3]:
+        return None
+    return f"RMA-{body[:4]}-{body[4:]}-{match[3]}"
+
+
+def token_asset(chain_id: int, collection: str, token_id: int) -> str:
+    """The CAIP-19 name of an ERC-721 token; the ledger counts tokens under it."""
+    return f"eip155:{chain_id}/erc721:{collection}/{token_id}"

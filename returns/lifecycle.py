@@ -1,0 +1,73 @@
+"""The life of a return line, as one table. Pure: what may follow what, and nothing else."""
+
+from returns.errors import MoveNotAllowed
+from returns.words import LineState
+
+S = LineState
+
+MOVES: dict[LineState, frozenset[LineState]] = {
+    S.REQUESTED: frozenset({S.APPROVED, S.DENIED, S.IN_REVIEW}),
+    S.IN_REVIEW: frozenset({S.APPROVED, S.DENIED, S.CANCELED}),
+    S.APPROVED: frozenset({S.AWAITING_SIGNATURE, S.SETTLING, S.IN_REVIEW, S.CANCELED}),
+    S.AWAITING_SIGNATURE: frozenset({S.DEPOSITING, S.SETTLING, S.CANCELED, S.EXPIRED}),
+    # A deposit that the chain refuses moved nothing: the facts have changed, a person looks.
+    S.DEPOSITING: frozenset({S.IN_CUSTODY, S.IN_REVIEW, S.NEEDS_ATTENTION}),
+    S.IN_CUSTODY: frozenset({S.COMMITTING, S.RETURNING, S.RECLAIMED, S.DEPOSITING}),
+    # Back to depositing: a reorg took the deposit out of the chain.
+    S.COMMITTING: frozenset(
+        {S.SETTLING, S.RETURNING, S.RECLAIMED, S.DEPOSITING, S.NEEDS_ATTENTION}
+    ),
+    S.SETTLING: frozenset({S.SETTLED, S.IN_REVIEW, S.RECLAIMED, S.NEEDS_ATTENTION}),
+    # Back from settled: a refund that failed later, or a reorg.
+    S.SETTLED: frozenset({S.SETTLING}),
+    S.RETURNING: frozenset({S.RETURNED, S.RECLAIMED, S.NEEDS_ATTENTION}),
+    S.RETURNED: frozenset({S.RETURNING}),
+    S.NEEDS_ATTENTION: frozenset({S.COMMITTING, S.SETTLING, S.RETURNING, S.RECLAIMED}),
+    S.RECLAIMED: frozenset({S.NEEDS_ATTENTION}),
+    S.DENIED: frozenset(),
+    S.CANCELED: frozenset(),
+    S.EXPIRED: frozenset(),
+}
+
+#: The purchase may be returned again after these; a settled one may not.
+REOPENABLE = frozenset({S.DENIED, S.CANCELED, S.EXPIRED, S.RETURNED, S.RECLAIMED})
+
+#: Nothing is under way in these.
+RESTING = REOPENABLE | {S.SETTLED}
+
+#: The remedy has been granted: its amount counts against what was paid.
+GRANTED = frozenset(S) - REOPENABLE - {S.REQUESTED, S.IN_REVIEW}
+
+#: The customer may still withdraw; from IN_CUSTODY on, canceling gives the token back.
+CANCELABLE = frozenset({S.IN_REVIEW, S.APPROVED, S.AWAITING_SIGNATURE, S.IN_CUSTODY})
+
+#: A case shows the state of the line that needs most attention: the first of these.
+_PRECEDENCE = (
+    S.NEEDS_ATTENTION,
+    S.IN_REVIEW,
+    S.REQUESTED,
+    S.APPROVED,
+    S.AWAITING_SIGNATURE,
+    S.DEPOSITING,
+    S.IN_CUSTODY,
+    S.COMMITTING,
+    S.SETTLING,
+    S.RETURNING,
+    S.SETTLED,
+    S.RECLAIMED,
+    S.RETURNED,
+    S.CANCELED,
+    S.EXPIRED,
+    S.DENIED,
+)
+
+
+def check_move(state: LineState, to: LineState) -> None:
+    """Raise `MoveNotAllowed` unless a line in `state` may become `to`."""
+    if to not in MOVES[state]:
+        raise MoveNotAllowed(state=state.value, to=to.value)
+
+
+def case_state(states: list[LineState]) -> LineState:
+    """Derive the state of a case from those of its lines (at least one)."""
+    return min(states, key=_PRECEDENCE.index)

@@ -1,0 +1,60 @@
+"""The one place that takes row locks, always in this order: order line, case, line, leg, work.
+
+On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
+dialect; on PostgreSQL these are row locks.
+"""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, select
+
+from returns.errors import NotFound
+from returns.tables import Lane, Leg, OrderLine, ReturnCase, ReturnLine
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:
+    """Serialises everything that grants money for one purchased token."""
+    return _lock(session, OrderLine, order_line_id, "order line")
+
+
+def lock_line(session: Session, line_id: UUID) -> tuple[ReturnCase, ReturnLine]:
+    """Lock a return line, after its purchase and its case (whose event numbers have no gaps)."""
+    line = session.get(ReturnLine, line_id)
+    if line is None:
+        raise NotFound(what="return line")
+    lock_order_line(session, line.order_line_id)
+    case = _lock(session, ReturnCase, line.case_id, "return")
+    return case, _lock(session, ReturnLine, line_id, "return line")
+
+
+def lock_leg(session: Session, leg_id: UUID) -> Leg:
+    """Lock one effect; its line is locked before by whoever moves the line too."""
+    return _lock(session, Leg, leg_id, "leg")
+
+
+def lock_lane(session: Session, lane_id: UUID) -> Lane:
+    """Lock the allocator of a signer's nonces."""
+    return _lock(session, Lane, lane_id, "lane")
+
+
+def skip_locked(query: Any) -> Any:
+    """Let several workers pick different rows: whoever is late passes on to the next ones."""
+    return query.with_for_update(skip_locked=True)
+
+
+def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+    # populate_existing: what another transaction committed meanwhile must be seen.
+    query = (
+        select(table)
+        .where(sa.inspect(table).primary_key[0] == key)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    row = session.exec(query).one_or_none()
+    if row is None:
+        raise NotFound(what=what)
+    return row

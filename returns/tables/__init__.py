@@ -1,0 +1,45 @@
+"""Every table, by what changes together. Importing this package fills the metadata."""
+
+from returns.tables.books import (
+    AuditRow,
+    Event,
+    IdempotencyRecord,
+    InboxItem,
+    JournalEntry,
+    OutboxItem,
+    Posting,
+)
+from returns.tables.cases import Authorization, DecisionRow, Hold, Leg, ReturnCase, ReturnLine
+from returns.tables.chain import Block, Chain, ChainEvent, Lane, RelayAttempt, RelayTransaction
+from returns.tables.orders import ApiKey, Merchant, Order, OrderLine, Payment, PolicyRow
+from returns.tables.reconciliation import Break, ReconciliationRun
+
+__all__ = [
+    "ApiKey",
+    "AuditRow",
+    "Authorization",
+    "Block",
+    "Break",
+    "Chain",
+    "ChainEvent",
+    "DecisionRow",
+    "Event",
+    "Hold",
+    "IdempotencyRecord",
+    "InboxItem",
+    "JournalEntry",
+    "Lane",
+    "Leg",
+    "Merchant",
+    "Order",
+    "OrderLine",
+    "OutboxItem",
+    "Payment",
+    "PolicyRow",
+    "Posting",
+    "ReconciliationRun",
+    "RelayAttempt",
+    "RelayTransaction",
+    "ReturnCase",
+    "ReturnLine",
+]

@@ -1,0 +1,139 @@
+"""The words of the domain: one spelling each, used by tables, API and rules alike."""
+
+from enum import StrEnum
+
+
+class Remedy(StrEnum):
+    """What the customer gets for a line."""
+
+    FIAT_REFUND = "fiat_refund"
+    CRYPTO_REFUND = "crypto_refund"
+    STORE_CREDIT = "store_credit"
+    NOTHING = "nothing"
+
+
+class Disposition(StrEnum):
+    """What becomes of the token of a line."""
+
+    VAULT = "vault"
+    BURN = "burn"
+    KEEP = "keep"
+    RELEASE = "release"
+
+
+#: A pair that is not listed is refused, whatever proposes it.
+ALLOWED_PAIRS: frozenset[tuple[Remedy, Disposition]] = frozenset(
+    {
+        (Remedy.FIAT_REFUND, Disposition.VAULT),
+        (Remedy.FIAT_REFUND, Disposition.BURN),
+        (Remedy.CRYPTO_REFUND, Disposition.VAULT),
+        (Remedy.STORE_CREDIT, Disposition.VAULT),
+        (Remedy.STORE_CREDIT, Disposition.BURN),
+        (Remedy.NOTHING, Disposition.KEEP),
+        (Remedy.NOTHING, Disposition.RELEASE),
+    }
+)
+
+
+class Verdict(StrEnum):
+    """What a decision says. A model may move it down this list, never up."""
+
+    APPROVE = "approve"
+    REVIEW = "review"
+    DENY = "deny"
+
+
+class Tender(StrEnum):
+    """How an order was paid."""
+
+    CARD = "card"
+    WALLET = "wallet"
+
+
+class Reason(StrEnum):
+    """Why a customer returns, in the shop's words."""
+
+    WRONG_TOKEN = "wrong_token"  # noqa: S105
+    NOT_AS_DESCRIBED = "not_as_described"
+    COUNTERFEIT = "counterfeit"
+    METADATA_BROKEN = "metadata_broken"
+    DOUBLE_PURCHASE = "double_purchase"
+    ACCIDENTAL = "accidental"
+    UNAUTHORISED = "unauthorised"
+    PRICE_REGRET = "price_regret"
+    OTHER = "other"
+
+
+class LineState(StrEnum):
+    """Where a return line is; `returns.lifecycle` says which moves exist."""
+
+    REQUESTED = "requested"
+    DENIED = "denied"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    AWAITING_SIGNATURE = "awaiting_signature"
+    DEPOSITING = "depositing"
+    IN_CUSTODY = "in_custody"
+    COMMITTING = "committing"
+    SETTLING = "settling"
+    SETTLED = "settled"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    RECLAIMED = "reclaimed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+class LegKind(StrEnum):
+    """One external effect of a line."""
+
+    DEPOSIT = "deposit"
+    COMMIT = "commit"
+    PROCESSOR_REFUND = "processor_refund"
+    CREDIT = "credit"
+    SWAP = "swap"
+    SETTLE = "settle"
+    BURN = "burn"
+    RELEASE = "release"
+
+
+class LegState(StrEnum):
+    """How far an effect is known to have got. Nothing is `sent` before a request has left us."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    CONFIRMED = "confirmed"
+    FINAL = "final"
+    FAILED = "failed"
+
+
+class RelayState(StrEnum):
+    """A relayed transaction, in the field's usual words."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    SUBMITTED = "submitted"
+    MINED = "mined"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+class HoldState(StrEnum):
+    """A token in escrow for a line."""
+
+    HELD = "held"
+    COMMITTED = "committed"
+    SETTLED = "settled"
+    BURNED = "burned"
+    RELEASED = "released"
+    RECLAIMED = "reclaimed"
+
+
+class ChainLevel(StrEnum):
+    """How far a fact of the chain can be relied on."""
+
+    PROVISIONAL = "provisional"
+    CONFIRMED = "confirmed"
+    FINAL = "final"
