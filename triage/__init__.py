@@ -1,0 +1,1 @@
+"""Decides whether a return is approved, reviewed or denied: facts in, decision out."""

@@ -1,0 +1,17 @@
+"""One spelling per value: the JSON that hashes are taken over and decisions are stored as."""
+
+import hashlib
+import json
+
+
+def canonical_json(value: object) -> str:
+    """Write `value` as ASCII JSON with sorted keys and no spaces: equal values give equal bytes.
+
+    Raises `ValueError` for NaN and infinities, which have no JSON spelling.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256_hex(text: str) -> str:
+    """Return the SHA-256 of the text's UTF-8 bytes as 64 lower-case hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
