@@ -1,0 +1,63 @@
+"""An account that sends and waits: for deployments and simulated wallets, never for the product."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from chain.addresses import to_checksum
+from chain.client import ChainClient, RpcError
+from chain.contracts import revert_reason
+from chain.signers import Signer
+from returns.errors import ChainUnavailable
+
+_TIP = 1_000_000_000
+
+
+def send(
+    client: ChainClient,
+    signer: Signer,
+    *,
+    to: str | None,
+    data: bytes = b"",
+    value: int = 0,
+    patience_s: float = 30.0,
+) -> dict[str, Any]:
+    """Send one transaction and return its receipt; `to=None` creates a contract.
+
+    Raises `ChainUnavailable` with the decoded reason where it reverts or is never mined.
+    """
+    call = {"from": signer.address, "data": "0x" + data.hex(), "value": hex(value)}
+    if to is not None:
+        call["to"] = to
+    try:
+        gas = int(client.call("eth_estimateGas", call), 16)
+    except RpcError as error:
+        raise ChainUnavailable(problem=revert_reason(error)) from error
+    tx_hash, raw = signer.sign(
+        {
+            "type": 2,
+            "chainId": client.chain_id(),
+            "nonce": client.transaction_count(signer.address, "pending"),
+            "maxPriorityFeePerGas": _TIP,
+            "maxFeePerGas": _TIP + 2 * int(client.call("eth_gasPrice"), 16),
+            "gas": gas * 13 // 10,
+            "value": value,
+            "data": data,
+            **({} if to is None else {"to": to_checksum(to)}),
+        }
+    )
+    client.call("eth_sendRawTransaction", "0x" + raw.hex())
+    return _wait(client, tx_hash, patience_s)
+
+
+def _wait(client: ChainClient, tx_hash: str, patience_s: float) -> dict[str, Any]:
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        receipt: dict[str, Any] | None = client.call("eth_getTransactionReceipt", tx_hash)
+        if receipt is not None:
+            if receipt["status"] != "0x1":
+                raise ChainUnavailable(problem=f"transaction {tx_hash} reverted")
+            return receipt
+        time.sleep(0.05)
+    raise ChainUnavailable(problem=f"transaction {tx_hash} was not mined")

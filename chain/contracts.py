@@ -1,0 +1,147 @@
+"""Our contracts: ABIs that the build exports, addresses of a deployment, calls and events."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.crypto import keccak
+
+from chain.client import ChainClient, RpcError
+from returns.errors import ContractsMissing
+
+#: Where `forge build` leaves the compiled contracts.
+BUILD = Path(__file__).parent.parent / "contracts" / "out"
+
+#: Error(string) and Panic(uint256) of the Solidity compiler.
+_ERROR_STRING = bytes.fromhex("08c379a0")
+_PANIC = bytes.fromhex("4e487b71")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where our contracts stand on a chain, and since which block."""
+
+    chain_id: int
+    block: int
+    escrow: str
+    collection: str
+    dollar: str
+    vault: str
+
+    def save(self, path: Path) -> None:
+        """Write the deployment's file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Deployment:
+        """Read the deployment's file; raises `ContractsMissing` where there is none."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as fault:
+            raise ContractsMissing(problem=f"no deployment in {path.name}") from fault
+
+
+@dataclass(frozen=True)
+class DecodedEvent:
+    """A log with its name and arguments: integers, lower-case addresses, 0x-hex bytes."""
+
+    name: str
+    args: dict[str, Any]
+
+
+@cache
+def artifact(name: str) -> dict[str, Any]:
+    """ABI and creation code of one of our contracts; raises `ContractsMissing` before a build."""
+    path = BUILD / f"{name}.sol" / f"{name}.json"
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text())
+    except OSError as fault:
+        raise ContractsMissing(problem=f"{name} is not compiled") from fault
+    return loaded
+
+
+def abi_type(item: dict[str, Any]) -> str:
+    """The canonical type of an ABI parameter, tuples spelled out."""
+    kind: str = item["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    return "(" + ",".join(abi_type(part) for part in item["components"]) + ")" + kind[5:]
+
+
+def signature_of(item: dict[str, Any]) -> str:
+    """The text whose hash selects a function, event or error."""
+    return f"{item['name']}({','.join(abi_type(part) for part in item['inputs'])})"
+
+
+def encode_call(contract: str, function: str, *args: Any) -> bytes:
+    """Calldata of a function of one of our contracts."""
+    item = _members(contract, "function")[function]
+    types = [abi_type(part) for part in item["inputs"]]
+    return keccak(text=signature_of(item))[:4] + encode(types, args)
+
+
+def view(client: ChainClient, address: str, contract: str, function: str, *args: Any) -> Any:
+    """Call a view and decode what it returns: one value, or a tuple of them."""
+    outputs = [abi_type(part) for part in _members(contract, "function")[function]["outputs"]]
+    raw = client.eth_call(address, encode_call(contract, function, *args))
+    values = decode(outputs, raw)
+    return values[0] if len(values) == 1 else values
+
+
+def decode_event(contract: str, log: dict[str, Any]) -> DecodedEvent | None:
+    """Name and arguments of a raw log; None if the contract's ABI does not know it."""
+    if not log["topics"]:
+        return None
+    item = _events(contract).get(log["topics"][0])
+    if item is None:
+        return None
+    indexed = [part for part in item["inputs"] if part["indexed"]]
+    plain = [part for part in item["inputs"] if not part["indexed"]]
+    args = {
+        part["name"]: _plain(decode([abi_type(part)], bytes.fromhex(topic[2:]))[0])
+        for part, topic in zip(indexed, log["topics"][1:], strict=True)
+    }
+    values = decode([abi_type(part) for part in plain], bytes.fromhex(log["data"][2:]))
+    args |= {part["name"]: _plain(value) for part, value in zip(plain, values, strict=True)}
+    return DecodedEvent(item["name"], args)
+
+
+def revert_reason(error: RpcError) -> str:
+    """What a revert says: our custom error with its values, a string, or the node's words."""
+    data = bytes.fromhex((error.data or "0x")[2:])
+    if data[:4] == _ERROR_STRING:
+        return str(decode(["string"], data[4:])[0])
+    if data[:4] == _PANIC:
+        return f"Panic({decode(['uint256'], data[4:])[0]})"
+    item = _errors().get(data[:4])
+    if item is None:
+        return str(error)
+    values = decode([abi_type(part) for part in item["inputs"]], data[4:])
+    return f"{item['name']}({', '.join(str(_plain(value)) for value in values)})"
+
+
+def _plain(value: Any) -> Any:
+    return "0x" + value.hex() if isinstance(value, bytes) else value
+
+
+@cache
+def _members(contract: str, kind: str) -> dict[str, dict[str, Any]]:
+    return {item["name"]: item for item in artifact(contract)["abi"] if item["type"] == kind}
+
+
+@cache
+def _events(contract: str) -> dict[str, dict[str, Any]]:
+    events = _members(contract, "event").values()
+    return {"0x" + keccak(text=signature_of(item)).hex(): item for item in events}
+
+
+@cache
+def _errors() -> dict[bytes, dict[str, Any]]:
+    known = (_members(name, "error") for name in ("ReturnEscrow", "ReturnableNFT", "TestDollar"))
+    return {keccak(text=signature_of(item))[:4]: item for table in known for item in table.values()}

@@ -1,0 +1,19 @@
+"""The well-known accounts of a local Anvil, and which of them plays whom."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from eth_account import Account
+
+MNEMONIC = "test test test test test test test test test test test junk"
+
+ADMIN, SECOND_ADMIN, OPERATOR, GUARDIAN, TREASURER, VAULT, *CUSTOMERS = range(10)
+
+
+@cache
+def anvil_keys() -> tuple[str, ...]:
+    """The private keys of the first ten accounts, 0x-hex. Public: never for real value."""
+    Account.enable_unaudited_hdwallet_features()
+    paths = (f"m/44'/60'/0'/0/{index}" for index in range(10))
+    return tuple("0x" + Account.from_mnemonic(MNEMONIC, account_path=p).key.hex() for p in paths)

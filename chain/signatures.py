@@ -1,0 +1,57 @@
+"""Signature checks: ordinary accounts off chain, contract wallets by EIP-1271. Never throwing."""
+
+from coincurve import PublicKey
+from eth_utils.crypto import keccak
+
+from chain.client import ChainClient, RpcError
+
+#: Half the order of secp256k1: an s above it is the malleable twin of a signature (EIP-2).
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+#: isValidSignature(bytes32,bytes), and what it answers (EIP-1271).
+_MAGIC = bytes.fromhex("1626ba7e")
+
+
+def recover(digest: bytes, signature: bytes) -> str | None:
+    """The signer's lower-case address; None for a wrong length, a high s, an odd v, a bad point.
+
+    v may be 27 or 28, or 0 or 1 as some wallets give it.
+    """
+    if len(signature) != 65:
+        return None
+    r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
+    if v in (27, 28):
+        v -= 27
+    if v not in (0, 1) or not 0 < s <= _HALF_ORDER or not any(r):
+        return None
+    try:
+        key = PublicKey.from_signature_and_message(signature[:64] + bytes([v]), digest, hasher=None)
+    except Exception:  # noqa: BLE001  (the library raises bare Exceptions for bad points)
+        return None
+    return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()
+
+
+def normalise(signature: bytes) -> bytes:
+    """The form that the contracts take: v as 27 or 28."""
+    if len(signature) == 65 and signature[64] < 2:
+        return signature[:64] + bytes([signature[64] + 27])
+    return signature
+
+
+def verify(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
+    """Whether `holder` signed: first ecrecover, then the holder's contract if it is one."""
+    if recover(digest, signature) == holder:
+        return True
+    if not client.code(holder):
+        return False
+    return _contract_agrees(client, holder, digest, signature)
+
+
+def _contract_agrees(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
+    length = len(signature).to_bytes(32, "big")
+    padding = b"\0" * (-len(signature) % 32)
+    data = _MAGIC + digest + (64).to_bytes(32, "big") + length + signature + padding
+    try:
+        return client.eth_call(holder, data)[:4] == _MAGIC
+    except RpcError:
+        return False

@@ -1,0 +1,1 @@
+"""Who holds the token and under which rule it may move."""
