@@ -1,0 +1,1 @@
+"""Lets people in: HTTP, pages, incoming webhooks, command line. No business rules."""

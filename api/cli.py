@@ -1,0 +1,206 @@
+"""The command line: `undrop`. Each command calls one use case and prints what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.exc import SQLAlchemyError
+
+from api import supervisor
+from api.v1 import break_view
+from returns import migrate
+from returns.errors import LeaseLost, Unavailable, UndropError
+from settlement import importer, reconcile
+from settlement.commands import setup
+from settlement.commands.access import SCOPES, create_key, merchant_by_slug
+from settlement.reports import breaks_csv, breaks_table
+from settlement.runtime import Runtime
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The returns desk.")
+imports = typer.Typer(no_args_is_help=True, help="Bring data in.")
+app.add_typer(imports, name="import")
+
+out = Console()
+err = Console(stderr=True)
+
+Slug = Annotated[str, typer.Option(help="The merchant's short name.")]
+
+
+@contextmanager
+def _runtime() -> Iterator[Runtime]:
+    """A runtime whose refusals end the command with one sentence and what to do next."""
+    try:
+        runtime = Runtime()
+        yield runtime
+        runtime.close()
+    except UndropError as problem:
+        _give_up(f"{problem} {problem.next_step} Moved: {problem.moved}.")
+    except SQLAlchemyError as problem:
+        _give_up(f"The database refuses: {type(problem).__name__}. Is UNDROP_DATABASE_URL right?")
+
+
+def _give_up(sentence: str) -> NoReturn:
+    err.print(sentence, style="red", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    home: Annotated[Path, typer.Option(help="Where this installation keeps its files.")] = Path(
+        "var"
+    ),
+    headless: Annotated[bool, typer.Option(help="Without the demo order book.")] = False,
+    restart_worker: Annotated[bool, typer.Option(help="Start a worker anew that died.")] = False,
+) -> None:
+    """Start everything on this machine: chain, processor, API, worker, indexer, pages."""
+    try:
+        supervisor.run(home, with_book=not headless, restart_worker=restart_worker)
+    except UndropError as problem:
+        _give_up(f"{problem} {problem.next_step}")
+
+
+@app.command("migrate")
+def migrate_database() -> None:
+    """Bring the database to the current schema."""
+    with _runtime() as runtime:
+        migrate.upgrade(runtime.database)
+        out.print("The database is up to date.")
+
+
+@app.command("setup")
+def set_up(merchant: Slug = "demo", name: str = "Demo Marketplace") -> None:
+    """Prepare a local installation: schema, merchant, policy, model, contracts, float."""
+    with _runtime() as runtime:
+        row = setup.prepare(runtime, merchant, name)
+        out.print(f"Merchant {row.slug} is ready ({row.id}).")
+
+
+@app.command("key")
+def make_key(
+    merchant: Slug = "demo",
+    label: str = "command-line",
+    scopes: Annotated[str, typer.Option(help="Separated by commas.")] = ",".join(SCOPES),
+    days: Annotated[int | None, typer.Option(help="Days until it expires.")] = 90,
+) -> None:
+    """Make an API key and print it, this once."""
+    with _runtime() as runtime:
+        wanted = tuple(scopes.split(","))
+        unknown = [scope for scope in wanted if scope not in SCOPES]
+        if unknown:
+            _give_up(f"Unknown scope {unknown[0]!r}; there are {', '.join(SCOPES)}.")
+        row = merchant_by_slug(runtime, merchant)
+        sys.stdout.write(create_key(runtime, row.id, label, wanted, days) + "\n")
+
+
+@app.command()
+def train() -> None:
+    """Train the risk model on the generator that ships with the product."""
+    with _runtime() as runtime:
+        started = time.perf_counter()
+        digest = setup.train_model(runtime)
+        seconds = time.perf_counter() - started
+        out.print(f"Model {digest[:12]} trained on generated requests in {seconds:.1f} s.")
+        out.print(f"It is stored in {runtime.settings.model_file}; its card says what it was fed.")
+
+
+@app.command()
+def policy(
+    file: Annotated[Path, typer.Argument(help="A policy in YAML.")],
+    merchant: Slug = "demo",
+    activate: Annotated[bool, typer.Option(help="Make it the merchant's policy.")] = False,
+) -> None:
+    """Check a policy file; with --activate make it the merchant's newest version."""
+    with _runtime() as runtime:
+        text = importer.read_text(file)
+        policy_name, policy_hash = setup.check_policy(text)
+        out.print(f"Policy {policy_name} is well-formed ({policy_hash[:12]}).")
+        if activate:
+            row = setup.activate_policy(runtime, merchant_by_slug(runtime, merchant), text, "cli")
+            out.print(f"Version {row.version} is active.")
+
+
+@imports.command("sales")
+def import_sales(
+    file: Annotated[Path, typer.Argument(help="CSV or TSV, gzip or not.")],
+    merchant: Slug = "demo",
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="field=column, may be repeated.")
+    ] = None,
+    collection: Annotated[str | None, typer.Option(help="Default: our own collection.")] = None,
+    last_day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Move all dates so that the newest is this day."),
+    ] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Write the rejected rows here.")] = None,
+) -> None:
+    """Import sales as orders. Rows that cannot be used are listed with line and reason."""
+    with _runtime() as runtime:
+        started = time.perf_counter()
+        mapping = importer.parse_mapping(map_ or [])
+        row = merchant_by_slug(runtime, merchant)
+        with Progress(console=err, transient=True) as progress:
+            task = progress.add_task("Importing sales", total=None)
+            report = importer.import_sales(
+                runtime,
+                row.id,
+                file,
+                collection=collection or runtime.deployment.collection,
+                mapping=mapping,
+                last_day=last_day.date() if last_day else None,
+                on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        report.show(err, rejects)
+        report.seconds = round(time.perf_counter() - started, 3)
+        sys.stdout.write(report.to_json() + "\n")
+
+
+@app.command("reconcile")
+def reconcile_books(
+    merchant: Slug = "demo",
+    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+) -> None:
+    """Compare orders and ledger, processor and chain. Exit code 1 if there is a break."""
+    if format_ not in ("table", "json", "csv"):
+        _give_up(f"There is no format {format_!r}; there are table, json and csv.")
+    with _runtime() as runtime:
+        row = merchant_by_slug(runtime, merchant)
+        run_, breaks = reconcile.run(runtime, row.id)
+        views = [break_view(found) for found in breaks]
+        if format_ == "json":
+            about = {"at": run_.at.isoformat(), **run_.model_dump(include=reconcile.COUNTS)}
+            sys.stdout.write(json.dumps({"run": about, "breaks": views}) + "\n")
+        elif format_ == "csv":
+            sys.stdout.write(breaks_csv(views))
+        else:
+            out.print(breaks_table(views))
+    if breaks:
+        raise typer.Exit(1)
+
+
+@app.command()
+def indexer(pause: Annotated[float, typer.Option(help="Seconds between looks.")] = 0.2) -> None:
+    """Follow the chain until stopped."""
+    with _runtime() as runtime:
+        runtime.indexer.check_pinned()
+        while True:
+            try:
+                if runtime.indexer.step():
+                    continue
+            except (Unavailable, LeaseLost) as problem:
+                err.print(f"indexer.interrupted problem={problem}", highlight=False)
+                time.sleep(1)
+            time.sleep(pause)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,96 @@
+"""What each leg books. A grant makes the refund payable; the payout pays it; tokens move too."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, select
+
+from returns import ledger
+from returns.ids import token_asset
+from returns.ledger import Move
+from returns.tables import Leg, Order, OrderLine, Payment, ReturnCase, ReturnLine
+from returns.words import LegKind
+
+_TOKEN_MOVES = {
+    LegKind.DEPOSIT: (ledger.CUSTOMERS, ledger.ESCROW),
+    LegKind.SWAP: (ledger.CUSTOMERS, ledger.VAULT),
+    LegKind.SETTLE: (ledger.ESCROW, ledger.VAULT),
+    LegKind.BURN: (ledger.ESCROW, ledger.BURNED),
+    LegKind.RELEASE: (ledger.ESCROW, ledger.CUSTOMERS),
+}
+
+
+def grant(session: Session, line: ReturnLine, cause: UUID, now: datetime) -> None:
+    """The remedy is granted: from now on it is owed."""
+    owed = Move(ledger.REFUNDS_PAYABLE, ledger.SALES_RETURNS, line.currency, line.amount)
+    ledger.post(session, line, "grant", cause, [owed], now)
+
+
+def withdraw_grant(session: Session, line: ReturnLine, now: datetime) -> None:
+    """The remedy is no longer owed: reverse the grant that has not been reversed yet."""
+    entries = ledger.entries_of(session, line.id)
+    undone = {entry.cause for entry in entries if entry.kind == "grant.reversed"}
+    for entry in entries:
+        if entry.kind == "grant" and entry.cause not in undone:
+            ledger.reverse(session, entry, entry.cause, now)
+
+
+def book(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
+    """Book what a leg has done; a commit moves nothing and books nothing."""
+    moves = _token_moves(session, line, leg.kind) + _money_moves(session, line, leg)
+    if moves:
+        # A leg that a reorg undid and that happened again is booked again.
+        count = sum(entry.cause == leg.id for entry in ledger.entries_of(session, line.id))
+        ledger.post(session, line, _kind(leg, count // 2), leg.id, moves, now)
+
+
+def unbook(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
+    """A reorg or a late failure undid a leg: reverse its newest booking, once."""
+    entries = [entry for entry in ledger.entries_of(session, line.id) if entry.cause == leg.id]
+    if entries and not entries[-1].kind.endswith(".reversed"):
+        ledger.reverse(session, entries[-1], leg.id, now)
+
+
+def book_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
+    """The depositor took the token back without us."""
+    moves = [_token_move(session, line, ledger.ESCROW, ledger.CUSTOMERS)]
+    ledger.post(session, line, "reclaim", line.id, moves, now)
+
+
+def _kind(leg: Leg, repeats: int) -> str:
+    return leg.kind.value if repeats == 0 else f"{leg.kind.value}.{repeats + 1}"
+
+
+def _token_moves(session: Session, line: ReturnLine, kind: LegKind) -> list[Move]:
+    accounts = _TOKEN_MOVES.get(kind)
+    return [] if accounts is None else [_token_move(session, line, *accounts)]
+
+
+def _token_move(session: Session, line: ReturnLine, source: str, target: str) -> Move:
+    bought = session.get_one(OrderLine, line.order_line_id)
+    asset = token_asset(bought.chain_id, bought.collection, bought.token_id)
+    return Move(source, target, asset, 1)
+
+
+def _money_moves(session: Session, line: ReturnLine, leg: Leg) -> list[Move]:
+    source = _payer(session, line, leg.kind)
+    if source is None:
+        return []
+    return [Move(source, ledger.REFUNDS_PAYABLE, leg.currency, leg.amount)]
+
+
+def _payer(session: Session, line: ReturnLine, kind: LegKind) -> str | None:
+    """The account that a payout leg pays from; None for a leg that pays nothing."""
+    order_id = session.get_one(ReturnCase, line.case_id).order_id
+    match kind:
+        case LegKind.SWAP:
+            return ledger.FLOAT
+        case LegKind.PROCESSOR_REFUND:
+            paid = session.exec(select(Payment).where(Payment.order_id == order_id)).one()
+            return ledger.processor_account(paid.processor)
+        case LegKind.CREDIT:
+            return ledger.credit_account(session.get_one(Order, order_id).customer)
+        case _:
+            return None

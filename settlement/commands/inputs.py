@@ -1,0 +1,138 @@
+"""What callers may send: strict shapes with limits. Unknown fields are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from chain.addresses import parse_address
+from returns.errors import UndropError
+from returns.money import exponent_of, parse_amount
+from returns.words import Reason, Remedy, Tender
+
+
+def _checked(parse: Any) -> Any:
+    def check(value: object) -> Any:
+        try:
+            return parse(value)
+        except UndropError as refusal:
+            raise ValueError(str(refusal)) from refusal
+
+    return check
+
+
+def _currency(value: object) -> str:
+    exponent_of(str(value))
+    return str(value)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL stores no NUL, and no lone surrogate can be written as UTF-8."""
+    if "\0" in text:
+        raise ValueError("it contains a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as fault:
+        raise ValueError("it is not well-formed text") from fault
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Amount = Annotated[int, BeforeValidator(_checked(parse_amount), json_schema_input_type=str)]
+Address = Annotated[str, BeforeValidator(_checked(parse_address))]
+CurrencyCode = Annotated[str, BeforeValidator(_checked(_currency)), Field(max_length=8)]
+Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[\w.:#@+/-]+$")]
+
+
+class Input(BaseModel):
+    """Refuses what it does not know, and never turns one type into another."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OrderLineIn(Input):
+    """One purchased token; `price` in minor units of the order's currency."""
+
+    collection: Address
+    token_id: Amount
+    price: Amount
+
+
+class PaymentIn(Input):
+    """What came in. `captured` covers the prices of all lines exactly."""
+
+    tender: Tender
+    processor: Annotated[str, Field(max_length=32, pattern=r"^[a-z_]+$")]
+    reference: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w:-]+$")]
+    currency: CurrencyCode
+    captured: Amount
+
+
+class OrderIn(Input):
+    """A purchase as the marketplace tells it."""
+
+    number: Name
+    placed_at: AwareDatetime
+    customer: Name
+    buyer_wallet: Address | None = None
+    channel: Annotated[str, Field(max_length=32, pattern=r"^[a-z_]+$")] = "web"
+    lines: Annotated[list[OrderLineIn], Field(min_length=1, max_length=50)]
+    payment: PaymentIn
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if sum(line.price for line in self.lines) != self.payment.captured:
+            raise ValueError("the prices of the lines do not sum to what was captured")
+        tokens = [(line.collection, line.token_id) for line in self.lines]
+        if len(set(tokens)) != len(tokens):
+            raise ValueError("one token stands on two lines")
+        return self
+
+
+class ReturnLineIn(Input):
+    """A token to be returned. Without an amount the whole price is asked for."""
+
+    collection: Address
+    token_id: Amount
+    amount: Amount | None = None
+
+
+class ReturnIn(Input):
+    """A request to return purchased tokens of one order."""
+
+    order: Name
+    lines: Annotated[list[ReturnLineIn], Field(min_length=1, max_length=50)]
+    reason: Reason
+    remedy: Remedy
+    message: Annotated[Text, Field(max_length=2000)] = ""
+    wallet: Address | None = Field(
+        default=None, description="holds the tokens; the buyer's if left out"
+    )
+    recipient: Address | None = Field(
+        default=None, description="of a crypto refund; the wallet if left out"
+    )
+
+
+class SignatureIn(Input):
+    """The signature of one line's authorization."""
+
+    line: Annotated[str, Field(max_length=36)]
+    signature: Annotated[str, Field(max_length=8194)]
+
+
+class ReviewIn(Input):
+    """What a person decides about a line in review."""
+
+    line: Annotated[str, Field(max_length=36)]
+    decision: Annotated[str, Field(pattern=r"^(approve|deny)$")]
+    reason: Annotated[Text, Field(min_length=3, max_length=1000)]
+    remedy: Remedy | None = Field(default=None, description="another remedy than was asked for")

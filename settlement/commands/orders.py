@@ -1,0 +1,104 @@
+"""Orders come in: in bulk, idempotently, each accepted or refused on its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from returns.errors import OrderDiffers, PaymentClaimed, UndropError
+from returns.idempotency import request_hash
+from returns.ids import new_id
+from returns.tables import Order, OrderLine, Payment
+from settlement.commands.inputs import OrderIn
+from settlement.runtime import Runtime
+
+STORED, KNOWN, REFUSED = "stored", "known", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResult:
+    """What became of one order of a bulk."""
+
+    number: str
+    result: str
+    error: UndropError | None = None
+
+
+def put_orders(runtime: Runtime, merchant_id: UUID, orders: list[OrderIn]) -> list[OrderResult]:
+    """Store what is new, recognise what is known, refuse what differs; results in order."""
+    now = runtime.clock()
+    with runtime.database.write() as session:
+        known = _known(session, merchant_id, orders)
+        claimed = _claimed(session, merchant_id, orders)
+        results = [_judge(order, known, claimed) for order in orders]
+        rows = [
+            row
+            for order, result in zip(orders, results, strict=True)
+            if result.result == STORED
+            for row in _rows(runtime.settings.chain_id, merchant_id, order, now)
+        ]
+        for table in (Order, OrderLine, Payment):
+            session.add_all([row for row in rows if isinstance(row, table)])
+            session.flush()
+    return results
+
+
+def _judge(order: OrderIn, known: dict[str, str], claimed: set[tuple[str, str]]) -> OrderResult:
+    """What to do with one order; what it claims is remembered for the rest of the bulk."""
+    content, payment = _content(order), (order.payment.processor, order.payment.reference)
+    if order.number in known:
+        if known[order.number] == content:
+            return OrderResult(order.number, KNOWN)
+        return OrderResult(order.number, REFUSED, OrderDiffers(order=order.number))
+    if payment in claimed:
+        return OrderResult(order.number, REFUSED, PaymentClaimed(reference=payment[1]))
+    known[order.number] = content
+    claimed.add(payment)
+    return OrderResult(order.number, STORED)
+
+
+def _content(order: OrderIn) -> str:
+    return request_hash(order.model_dump_json())
+
+
+def _claimed(session: Session, merchant_id: UUID, orders: list[OrderIn]) -> set[tuple[str, str]]:
+    references = [order.payment.reference for order in orders]
+    query = select(Payment.processor, Payment.reference).where(
+        Payment.merchant_id == merchant_id, col(Payment.reference).in_(references)
+    )
+    return set(session.exec(query).all())
+
+
+def _known(session: Session, merchant_id: UUID, orders: list[OrderIn]) -> dict[str, str]:
+    query = select(Order.number, Order.content_hash).where(
+        Order.merchant_id == merchant_id, col(Order.number).in_([o.number for o in orders])
+    )
+    return dict(session.exec(query).all())
+
+
+def _rows(
+    chain_id: int, merchant_id: UUID, order: OrderIn, now: datetime
+) -> list[Order | OrderLine | Payment]:
+    order_id = new_id()
+    stored = Order(
+        id=order_id,
+        merchant_id=merchant_id,
+        content_hash=_content(order),
+        created_at=now,
+        **order.model_dump(exclude={"lines", "payment"}),
+    )
+    lines = [
+        OrderLine(
+            merchant_id=merchant_id,
+            order_id=order_id,
+            position=position,
+            chain_id=chain_id,
+            **line.model_dump(),
+        )
+        for position, line in enumerate(order.lines)
+    ]
+    payment = Payment(merchant_id=merchant_id, order_id=order_id, **order.payment.model_dump())
+    return [stored, *lines, payment]

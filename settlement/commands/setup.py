@@ -1,0 +1,129 @@
+"""Sets an installation up, step by step; every step recognises what is there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlmodel import select
+
+from chain import deploy
+from chain.contracts import Deployment
+from chain.local import (
+    ADMIN,
+    GUARDIAN,
+    OPERATOR,
+    SECOND_ADMIN,
+    TREASURER,
+    VAULT,
+    anvil_keys,
+)
+from chain.signers import LocalSigner
+from returns import migrate
+from returns.errors import ContractsMissing, SettingsInvalid
+from returns.ids import bytes32
+from returns.tables import Merchant, PolicyRow
+from settlement.runtime import Runtime
+from triage.policy import parse_policy
+from triage.training import train_on_generated
+
+#: Shipped with the product; a merchant's first policy.
+STANDARD_POLICY = Path(__file__).parent.parent.parent / "triage" / "policies" / "standard.yaml"
+
+_FLOAT_WEI = 5_000 * 10**18
+_SEED = 7
+
+
+def create_merchant(runtime: Runtime, slug: str, name: str) -> Merchant:
+    """The merchant with this slug, made if there is none."""
+    with runtime.database.write() as session:
+        merchant = session.exec(select(Merchant).where(Merchant.slug == slug)).first()
+        if merchant is None:
+            merchant = Merchant(slug=slug, name=name, created_at=runtime.clock())
+            session.add(merchant)
+        return merchant
+
+
+def check_policy(text: str) -> tuple[str, str]:
+    """Name and hash of a policy; raises `PolicyInvalid` with the lines of its mistakes."""
+    policy = parse_policy(text)
+    return policy.name, policy.policy_hash
+
+
+def activate_policy(runtime: Runtime, merchant: Merchant, text: str, actor: str) -> PolicyRow:
+    """Store a policy as the merchant's newest version, unless it is that already.
+
+    Raises `PolicyInvalid`; the active policy stays as it was then.
+    """
+    policy = parse_policy(text)
+    with runtime.database.write() as session:
+        versions = select(PolicyRow).where(PolicyRow.merchant_id == merchant.id)
+        newest = max(session.exec(versions), key=lambda row: row.version, default=None)
+        if newest is not None and newest.policy_hash == policy.policy_hash:
+            return newest
+        row = PolicyRow(
+            merchant_id=merchant.id,
+            version=1 if newest is None else newest.version + 1,
+            name=policy.name,
+            text=text,
+            policy_hash=policy.policy_hash,
+            created_by=actor,
+            created_at=runtime.clock(),
+        )
+        session.add(row)
+        return row
+
+
+def train_model(runtime: Runtime) -> str:
+    """Train on the generator and store the model; returns its hash."""
+    model = train_on_generated(_SEED)
+    runtime.settings.home.mkdir(parents=True, exist_ok=True)
+    runtime.settings.model_file.write_text(model.to_json())
+    return model.model_hash
+
+
+def deploy_locally(runtime: Runtime, merchant: Merchant) -> Deployment:
+    """Deploy on a local chain, register the merchant, fund its float. Refused anywhere else."""
+    if runtime.settings.environment != "local":
+        raise SettingsInvalid(problem="this deployment uses public keys: local use only")
+    existing = _existing(runtime)
+    if existing is not None:
+        return existing
+    keys = [LocalSigner(key) for key in anvil_keys()]
+    roles = deploy.Roles(
+        admin=keys[ADMIN],
+        second_admin=keys[SECOND_ADMIN].address,
+        operator=keys[OPERATOR].address,
+        guardian=keys[GUARDIAN].address,
+        treasurer=keys[TREASURER].address,
+        vault=keys[VAULT].address,
+    )
+    contracts = deploy.deploy(runtime.client, roles, return_window_s=30 * 86_400)
+    chain_name = bytes32(merchant.id)
+    deploy.register_merchant(runtime.client, roles.admin, contracts, chain_name)
+    deploy.fund_coin(runtime.client, keys[TREASURER], contracts, chain_name, _FLOAT_WEI)
+    contracts.save(runtime.settings.deployment_file)
+    return contracts
+
+
+def prepare(runtime: Runtime, slug: str, name: str) -> Merchant:
+    """Everything that a local installation needs before its processes start."""
+    migrate.upgrade(runtime.database)
+    merchant = create_merchant(runtime, slug, name)
+    activate_policy(runtime, merchant, STANDARD_POLICY.read_text(), "setup")
+    if not runtime.settings.model_file.exists():
+        train_model(runtime)
+    deploy_locally(runtime, merchant)
+    return merchant
+
+
+def _existing(runtime: Runtime) -> Deployment | None:
+    try:
+        contracts = Deployment.load(runtime.settings.deployment_file)
+    except ContractsMissing:
+        return None
+    if not deploy.is_deployed(runtime.client, contracts):
+        raise ContractsMissing(
+            problem="the chain is not the one that this folder was used with; "
+            "'make reset' forgets the old one"
+        )
+    return contracts

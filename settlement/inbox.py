@@ -1,0 +1,96 @@
+"""What came in from chain, relayer and processors, turned into moves of lines. No network here."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from custody import holds
+from custody.calls import LEG_OF_EVENT
+from returns.ids import from_bytes32
+from returns.tables import InboxItem, Leg, ReturnLine
+from returns.words import ChainLevel
+from settlement import legs
+from settlement.plans import Terms
+
+log = logging.getLogger(__name__)
+
+
+def handle(session: Session, terms: Terms, item: InboxItem, now: datetime) -> None:
+    """Act on one incoming fact within the caller's transaction; a kind nobody knows raises."""
+    _HANDLERS[item.kind](session, terms, json.loads(item.payload), now)
+
+
+def _chain_shows(level: ChainLevel) -> Callable[..., None]:
+    def shown(session: Session, terms: Terms, event: dict[str, Any], now: datetime) -> None:
+        line = _line(session, event)
+        if line is None:
+            return
+        if level is ChainLevel.CONFIRMED:
+            holds.record(
+                session, line, event["name"], event["args"], terms.deployment.chain_id, now
+            )
+        if event["name"] == "Reclaimed":
+            legs.reclaimed(session, line.id, now)
+        kind = LEG_OF_EVENT.get(event["name"])
+        if kind is not None:
+            place = (event["tx_hash"], event["block_number"])
+            legs.observed(session, terms, line.id, kind, level, *place, now)
+
+    return shown
+
+
+def _chain_undid(session: Session, _terms: Terms, event: dict[str, Any], now: datetime) -> None:
+    line = _line(session, event)
+    kind = LEG_OF_EVENT.get(event["name"])
+    if line is not None and kind is not None:
+        legs.undone(session, line.id, kind, now)
+
+
+def _relay_failed(session: Session, _terms: Terms, fact: dict[str, Any], now: datetime) -> None:
+    legs.failed(session, UUID(fact["relay"]), fact["reason"], now)
+
+
+def _processor_refund(
+    session: Session, terms: Terms, refund: dict[str, Any], now: datetime
+) -> None:
+    leg = _leg(session, refund["key"])
+    if leg is None:
+        # Not one of ours: reconciliation will show it as unknown.
+        log.warning("processor.refund_unknown refund=%s", refund["id"])
+        return
+    if (int(refund["amount"]), refund["currency"]) != (leg.amount, leg.currency):
+        legs.failed(session, leg.id, f"the processor paid {refund['amount']} instead", now)
+    elif refund["status"] == "succeeded":
+        legs.refunded(session, terms, leg.id, refund["id"], now)
+    elif refund["status"] == "failed":
+        legs.failed(session, leg.id, "the processor could not pay the refund", now)
+
+
+def _line(session: Session, event: dict[str, Any]) -> ReturnLine | None:
+    """The line that an event of the escrow names; None if it is not about a line of ours."""
+    text = event["args"].get("line")
+    line_id = from_bytes32(bytes.fromhex(text[2:])) if text else None
+    return None if line_id is None else session.get(ReturnLine, line_id)
+
+
+def _leg(session: Session, key: str) -> Leg | None:
+    try:
+        return session.get(Leg, UUID(key))
+    except ValueError:
+        return None
+
+
+_HANDLERS: dict[str, Callable[[Session, Terms, dict[str, Any], datetime], None]] = {
+    "chain.confirmed": _chain_shows(ChainLevel.CONFIRMED),
+    "chain.final": _chain_shows(ChainLevel.FINAL),
+    "chain.reorged": _chain_undid,
+    "relay.failed": _relay_failed,
+    "processor.refund": _processor_refund,
+}

@@ -1,0 +1,241 @@
+"""Starts legs and records what became of them; the only module that chains one to the next.
+
+An effect is an intent row first. Chain legs go to the relayer, payouts to the outbox, store credit
+is the ledger itself. What happened comes back through the inbox and ends in `observed`,
+`refunded`, `failed`, `undone` or `reclaimed`; each may be told twice and acts once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from chain import relayer
+from custody.authorizations import message_of
+from custody.calls import calldata
+from returns import cases, locks, work
+from returns.errors import RefundAboveRemainder
+from returns.remainder import check_remainder
+from returns.tables import Authorization, Leg, ReturnLine
+from returns.words import ChainLevel, LegKind, LegState, LineState
+from settlement import bookings, plans
+from settlement.plans import Step, Terms
+
+ACTOR = "undrop"
+
+_CHAIN_LEGS = frozenset(LegKind) - {LegKind.PROCESSOR_REFUND, LegKind.CREDIT}
+_DONE = frozenset({LegState.CONFIRMED, LegState.FINAL})
+_LEVEL_STATE = {ChainLevel.CONFIRMED: LegState.CONFIRMED, ChainLevel.FINAL: LegState.FINAL}
+
+
+def begin(session: Session, terms: Terms, line: ReturnLine, actor: str, now: datetime) -> None:
+    """Start the first leg of a line whose authorization has been signed."""
+    first = plans.steps(line.remedy, line.disposition)[0]
+    start(session, terms, line, first, actor, "the holder signed", now)
+
+
+def start(
+    session: Session,
+    terms: Terms,
+    line: ReturnLine,
+    step: Step,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Store the intent of a leg and what makes it happen, and move the line with it."""
+    if line.state is not step.state:
+        line = cases.advance(session, line.id, step.state, actor=actor, reason=reason, now=now)
+    earlier = _attempts(session, line.id, step.kind)
+    if earlier and earlier[-1].state is not LegState.FAILED:
+        return
+    leg = Leg(
+        merchant_id=line.merchant_id,
+        line_id=line.id,
+        kind=step.kind,
+        attempt=len(earlier) + 1,
+        state=LegState.PLANNED,
+        amount=line.amount,
+        currency=line.currency,
+        recipient=_recipient(session, line, step.kind),
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(leg)
+    session.flush()
+    _set_going(session, terms, line, leg, now)
+
+
+def _recipient(session: Session, line: ReturnLine, kind: LegKind) -> str | None:
+    """Whom a payout on chain must reach: the recipient that the holder signed for."""
+    if kind is not LegKind.SWAP:
+        return None
+    return message_of(signed_authorization(session, line.id)).recipient
+
+
+def _set_going(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
+    if leg.kind in _CHAIN_LEGS:
+        relayer.enqueue(
+            session,
+            relay_id=leg.id,
+            merchant_id=leg.merchant_id,
+            chain_id=terms.deployment.chain_id,
+            to=terms.deployment.escrow,
+            data=calldata(leg.kind, leg.id, line.id, signed_authorization(session, line.id)),
+            now=now,
+        )
+    elif leg.kind is LegKind.PROCESSOR_REFUND:
+        work.put(session, leg.merchant_id, "leg.pay", leg.id, now)
+    else:
+        _credit(session, terms, line, leg, now)
+
+
+def _credit(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
+    """Store credit has no effect outside: it is booked at once, within what is left."""
+    try:
+        check_remainder(session, line)
+    except RefundAboveRemainder as above:
+        failed(session, leg.id, str(above), now)
+        return
+    _complete(session, terms, line, leg, LegState.FINAL, now)
+
+
+def signed_authorization(session: Session, line_id: UUID) -> Authorization:
+    """The authorization that the holder signed for a line: the newest one."""
+    query = (
+        select(Authorization)
+        .where(Authorization.line_id == line_id, col(Authorization.signature).is_not(None))
+        .order_by(col(Authorization.id).desc())
+    )
+    return session.exec(query.limit(1)).one()
+
+
+def observed(
+    session: Session,
+    terms: Terms,
+    line_id: UUID,
+    kind: LegKind,
+    level: ChainLevel,
+    tx_hash: str,
+    block_number: int,
+    now: datetime,
+) -> None:
+    """The chain shows a leg's effect, confirmed or final."""
+    _, line = locks.lock_line(session, line_id)
+    attempts = _attempts(session, line_id, kind)
+    if not attempts:
+        return
+    leg = locks.lock_leg(session, attempts[-1].id)
+    before, state = leg.state, _LEVEL_STATE[level]
+    if before is LegState.FINAL or before is state:
+        return
+    leg.reference, leg.block_number = tx_hash, block_number
+    if _reaches(plans.step_of(line.remedy, line.disposition, kind), before, level):
+        _complete(session, terms, line, leg, state, now)
+    else:
+        leg.state, leg.updated_at = state, now
+
+
+def refunded(session: Session, terms: Terms, leg_id: UUID, reference: str, now: datetime) -> None:
+    """The processor says that a refund was paid."""
+    line, leg = _lock(session, leg_id)
+    if leg.state in _DONE:
+        return
+    leg.reference = reference
+    _complete(session, terms, line, leg, LegState.FINAL, now)
+
+
+def failed(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
+    """A leg ended without its effect: the line waits for a person, nothing has moved."""
+    line, leg = _lock(session, leg_id)
+    if leg.state is LegState.FAILED:
+        return
+    was_paid = leg.state in _DONE
+    leg.state, leg.error, leg.updated_at = LegState.FAILED, problem[:1000], now
+    if was_paid:
+        bookings.unbook(session, line, leg, now)
+    if line.state is LineState.SETTLED:
+        cases.advance(session, line.id, LineState.SETTLING, actor=ACTOR, reason=problem, now=now)
+    _hand_over(session, line, leg, problem, now)
+
+
+def undone(session: Session, line_id: UUID, kind: LegKind, now: datetime) -> None:
+    """A reorg took a confirmed effect back; the relayer sends its bytes again."""
+    _, line = locks.lock_line(session, line_id)
+    attempts = _attempts(session, line_id, kind)
+    if not attempts or attempts[-1].state not in _DONE:
+        return
+    leg = locks.lock_leg(session, attempts[-1].id)
+    leg.state, leg.block_number, leg.updated_at = LegState.SENT, None, now
+    bookings.unbook(session, line, leg, now)
+    back = plans.step_of(line.remedy, line.disposition, kind).state
+    if line.state is not back:
+        reason = "a reorg took the transaction back; it is sent again"
+        cases.advance(session, line.id, back, actor=ACTOR, reason=reason, now=now)
+
+
+def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:
+    """The depositor took the token back after its date; the remedy is no longer owed."""
+    _, line = locks.lock_line(session, line_id)
+    if line.state is LineState.RECLAIMED:
+        return
+    reason = "the depositor took the token back"
+    cases.advance(session, line_id, LineState.RECLAIMED, actor="customer", reason=reason, now=now)
+    bookings.book_reclaim(session, line, now)
+    bookings.withdraw_grant(session, line, now)
+
+
+def _reaches(step: Step, before: LegState, level: ChainLevel) -> bool:
+    if step.proceeds_at is ChainLevel.CONFIRMED:
+        return before not in _DONE
+    return level is ChainLevel.FINAL
+
+
+def _complete(
+    session: Session, terms: Terms, line: ReturnLine, leg: Leg, state: LegState, now: datetime
+) -> None:
+    leg.state, leg.updated_at = state, now
+    session.flush()
+    bookings.book(session, line, leg, now)
+    if leg.kind is LegKind.DEPOSIT:
+        _advance(session, line, LineState.IN_CUSTODY, "the escrow holds the token", leg, now)
+    following = plans.step_after(line.remedy, line.disposition, leg.kind)
+    if following is not None:
+        start(session, terms, line, following, ACTOR, f"{leg.kind.value} is done", now)
+    elif leg.kind is LegKind.RELEASE:
+        _advance(session, line, LineState.RETURNED, "the token is back with its holder", leg, now)
+        bookings.withdraw_grant(session, line, now)
+    else:
+        _advance(session, line, LineState.SETTLED, "everything is done", leg, now)
+
+
+def _advance(
+    session: Session, line: ReturnLine, to: LineState, reason: str, leg: Leg, now: datetime
+) -> None:
+    details = {"transaction": leg.reference} if leg.reference else {}
+    cases.advance(session, line.id, to, actor=ACTOR, reason=reason, now=now, details=details)
+
+
+def _hand_over(session: Session, line: ReturnLine, leg: Leg, problem: str, now: datetime) -> None:
+    """A token that has not moved goes back to review; anything later needs a closer look."""
+    untouched = leg.kind in (LegKind.DEPOSIT, LegKind.SWAP)
+    to = LineState.IN_REVIEW if untouched else LineState.NEEDS_ATTENTION
+    if line.state in (LineState.NEEDS_ATTENTION, LineState.IN_REVIEW):
+        return
+    reason = f"{leg.kind.value} failed: {problem}. Nothing was moved by it"
+    cases.advance(session, line.id, to, actor=ACTOR, reason=reason, now=now)
+    if untouched:
+        bookings.withdraw_grant(session, line, now)
+
+
+def _lock(session: Session, leg_id: UUID) -> tuple[ReturnLine, Leg]:
+    found = session.get_one(Leg, leg_id)
+    _, line = locks.lock_line(session, found.line_id)
+    return line, locks.lock_leg(session, leg_id)
+
+
+def _attempts(session: Session, line_id: UUID, kind: LegKind) -> list[Leg]:
+    query = select(Leg).where(Leg.line_id == line_id, Leg.kind == kind)
+    return list(session.exec(query.order_by(col(Leg.attempt))))

@@ -1,0 +1,93 @@
+"""Settings, read once from the environment (prefix UNDROP_) by the composition root."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chain.local import anvil_keys
+from returns.errors import SettingsInvalid
+
+#: What local use falls back to; refused everywhere else.
+_LOCAL_SECRET = "local-only"  # noqa: S105
+
+
+class Settings(BaseSettings):
+    """Everything that differs between a laptop and a cluster."""
+
+    model_config = SettingsConfigDict(env_prefix="UNDROP_", extra="ignore", frozen=True)
+
+    environment: Literal["local", "production"] = "local"
+    home: Path = Field(default=Path("var"), description="files of this installation")
+    database_url: str = Field(default="", description="empty: SQLite in the home folder")
+    broker_url: str = Field(default="", description="empty: files in the home folder")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+
+    rpc_url: str = "http://127.0.0.1:8545"
+    chain_id: int = 31337
+    confirmations: int = Field(default=1, ge=1, description="blocks until a fact is acted on")
+    finality: int = Field(default=3, ge=1, description="blocks until nothing can undo it")
+    operator_key: SecretStr = SecretStr("")
+
+    secret_key: SecretStr = Field(default=SecretStr(_LOCAL_SECRET), description="client tokens")
+    processor_url: str = "http://127.0.0.1:8090"
+    processor_key: SecretStr = SecretStr(_LOCAL_SECRET)
+    webhook_secret: SecretStr = Field(
+        default=SecretStr("whsec_bG9jYWwtb25seS1sb2NhbC1vbmx5LWxvY2FsLW9ubHk="),
+        description="shared with the processor (Standard Webhooks form)",
+    )
+
+    signature_seconds: int = Field(default=86_400, description="time to sign an authorization")
+    reclaim_seconds: int = Field(default=7 * 86_400, description="first reclaim date")
+    commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
+    processor_worst_case_seconds: int = Field(default=5 * 86_400)
+    lease_seconds: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _refuse_local_secrets(self) -> Self:
+        if self.environment == "local":
+            return self
+        for name in ("secret_key", "processor_key", "webhook_secret", "operator_key"):
+            secret: SecretStr = getattr(self, name)
+            default = type(self).model_fields[name].default
+            if len(secret.get_secret_value()) < 16 or secret == default:
+                raise ValueError(f"UNDROP_{name.upper()} must be set outside local use")
+        if self.operator_key.get_secret_value().lower() in anvil_keys():
+            raise ValueError("UNDROP_OPERATOR_KEY is one of Anvil's public keys")
+        return self
+
+    @cached_property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.home / 'undrop.db').absolute()}"
+
+    @cached_property
+    def deployment_file(self) -> Path:
+        """Where the addresses of our contracts are written."""
+        return self.home / f"deployment-{self.chain_id}.json"
+
+    @cached_property
+    def model_file(self) -> Path:
+        """Where the trained model lies."""
+        return self.home / "model.json"
+
+    @cached_property
+    def lease(self) -> timedelta:
+        """How long a worker owns what it has claimed."""
+        return timedelta(seconds=self.lease_seconds)
+
+
+def load_settings() -> Settings:
+    """Read the environment; raises `SettingsInvalid` with the first problem, never a value."""
+    try:
+        return Settings()
+    except ValidationError as fault:
+        first = fault.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]).upper()
+        raise SettingsInvalid(problem=f"{where} {first['msg']}".strip()) from None

@@ -1,0 +1,62 @@
+"""The Celery worker. Its tasks are wake-ups: each claims rows that are due, whoever sent it.
+
+Losing every message of the broker loses nothing, since beat wakes the queues again; a message that
+comes twice finds nothing to do. No task is long, none has an ETA.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery.signals import setup_logging
+
+from returns.errors import ChainUnavailable, LeaseLost
+from settlement.broker import INBOX, OUTBOX, RELAY, SWEEP, make_celery
+from settlement.commands import cases
+from settlement.drain import drain_inbox, drain_outbox
+from settlement.runtime import Runtime
+from settlement.settings import load_settings
+
+log = logging.getLogger(__name__)
+
+settings = load_settings()
+celery = make_celery(settings)
+runtime = Runtime(settings)
+
+
+@setup_logging.connect
+def _log_plainly(**_options: Any) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("celery").setLevel(logging.WARNING)
+
+
+@celery.task(name=OUTBOX)
+def outbox(row_id: str | None = None) -> None:
+    """Do what is due; `row_id` says only who asked."""
+    if drain_outbox(runtime):
+        inbox.delay(row_id)
+
+
+@celery.task(name=INBOX)
+def inbox(row_id: str | None = None) -> None:
+    """Take in what has come."""
+    if drain_inbox(runtime):
+        outbox.delay(row_id)
+        relay.delay(row_id)
+
+
+@celery.task(name=RELAY)
+def relay(row_id: str | None = None) -> None:  # noqa: ARG001
+    """Bring the lane forward; without the lease, or without a node, the next wake-up does."""
+    try:
+        runtime.relayer.run_once()
+    except (LeaseLost, ChainUnavailable) as problem:
+        log.warning("relay.interrupted problem=%s", problem)
+
+
+@celery.task(name=SWEEP)
+def sweep() -> None:
+    """Close what nobody signed in time."""
+    cases.expire(runtime)
