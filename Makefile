@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-FORGE := $(shell command -v forge || echo node_modules/.bin/forge)
+FORGE := contracts/forge
 
 .PHONY: help
 help: ## List the targets
@@ -30,7 +30,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@touch $@
 
 contracts/out/.built: node_modules/.package-lock.json $(shell find contracts/src contracts/foundry.toml 2>/dev/null)
-	$(FORGE) build --root contracts --quiet
+	$(FORGE) build --quiet
 	@touch $@
 
 .PHONY: install
@@ -59,7 +59,7 @@ demo: install ## Return real purchases: RETURNS=40 [SALES=file] [PLANT=1] [KILLS
 .PHONY: test
 test: install ## Run all tests; those that need a server are skipped, saying so, where none answers
 	$(BIN)/python -m pytest
-	$(FORGE) test --root contracts
+	$(FORGE) test
 
 .PHONY: lint
 lint: install ## Formatting, types, imports, house rules
@@ -67,7 +67,7 @@ lint: install ## Formatting, types, imports, house rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(FORGE) fmt --check --root contracts
+	$(FORGE) fmt --check
 
 .PHONY: lock
 lock: ## Pin dependencies anew (needs uv)
