@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from returns.errors import OrderDiffers, PaymentClaimed, UndropError
@@ -27,6 +29,15 @@ class OrderResult:
     error: UndropError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """An order's rows, column by column."""
+
+    order: dict[str, Any]
+    lines: list[dict[str, Any]]
+    payment: dict[str, Any]
+
+
 def put_orders(runtime: Runtime, merchant_id: UUID, orders: list[OrderIn]) -> list[OrderResult]:
     """Store what is new, recognise what is known, refuse what differs; results in order."""
     now = runtime.clock()
@@ -34,16 +45,22 @@ def put_orders(runtime: Runtime, merchant_id: UUID, orders: list[OrderIn]) -> li
         known = _known(session, merchant_id, orders)
         claimed = _claimed(session, merchant_id, orders)
         results = [_judge(order, known, claimed) for order in orders]
-        rows = [
-            row
+        stored = [
+            _rows(runtime.settings.chain_id, merchant_id, order, now)
             for order, result in zip(orders, results, strict=True)
             if result.result == STORED
-            for row in _rows(runtime.settings.chain_id, merchant_id, order, now)
         ]
-        for table in (Order, OrderLine, Payment):
-            session.add_all([row for row in rows if isinstance(row, table)])
-            session.flush()
+        _insert(session, stored)
     return results
+
+
+def _insert(session: Session, stored: list[_Rows]) -> None:
+    """In bulk, past the object layer: an import brings tens of thousands."""
+    if stored:
+        connection = session.connection()
+        connection.execute(sa.insert(Order), [rows.order for rows in stored])
+        connection.execute(sa.insert(OrderLine), [line for rows in stored for line in rows.lines])
+        connection.execute(sa.insert(Payment), [rows.payment for rows in stored])
 
 
 def _judge(order: OrderIn, known: dict[str, str], claimed: set[tuple[str, str]]) -> OrderResult:
@@ -79,26 +96,20 @@ def _known(session: Session, merchant_id: UUID, orders: list[OrderIn]) -> dict[s
     return dict(session.exec(query).all())
 
 
-def _rows(
-    chain_id: int, merchant_id: UUID, order: OrderIn, now: datetime
-) -> list[Order | OrderLine | Payment]:
+def _rows(chain_id: int, merchant_id: UUID, order: OrderIn, now: datetime) -> _Rows:
     order_id = new_id()
-    stored = Order(
-        id=order_id,
-        merchant_id=merchant_id,
-        content_hash=_content(order),
-        created_at=now,
-        **order.model_dump(exclude={"lines", "payment"}),
+    owner = {"merchant_id": merchant_id, "order_id": order_id}
+    return _Rows(
+        order={
+            "id": order_id,
+            "merchant_id": merchant_id,
+            "content_hash": _content(order),
+            "created_at": now,
+            **order.model_dump(exclude={"lines", "payment"}),
+        },
+        lines=[
+            {"id": new_id(), "position": n, "chain_id": chain_id, **owner, **line.model_dump()}
+            for n, line in enumerate(order.lines)
+        ],
+        payment={"id": new_id(), **owner, **order.payment.model_dump()},
     )
-    lines = [
-        OrderLine(
-            merchant_id=merchant_id,
-            order_id=order_id,
-            position=position,
-            chain_id=chain_id,
-            **line.model_dump(),
-        )
-        for position, line in enumerate(order.lines)
-    ]
-    payment = Payment(merchant_id=merchant_id, order_id=order_id, **order.payment.model_dump())
-    return [stored, *lines, payment]

@@ -24,7 +24,6 @@ from returns.ids import bytes32
 from returns.tables import Merchant, PolicyRow
 from settlement.runtime import Runtime
 from triage.policy import parse_policy
-from triage.training import train_on_generated
 
 #: Shipped with the product; a merchant's first policy.
 STANDARD_POLICY = Path(__file__).parent.parent.parent / "triage" / "policies" / "standard.yaml"
@@ -75,6 +74,9 @@ def activate_policy(runtime: Runtime, merchant: Merchant, text: str, actor: str)
 
 def train_model(runtime: Runtime) -> str:
     """Train on the generator and store the model; returns its hash."""
+    # scikit-learn takes two seconds to load: only training pays them.
+    from triage.training import train_on_generated  # noqa: PLC0415
+
     model = train_on_generated(_SEED)
     runtime.settings.home.mkdir(parents=True, exist_ok=True)
     runtime.settings.model_file.write_text(model.to_json())

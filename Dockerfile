@@ -1,0 +1,27 @@
+# Contracts and chain tools: Node.js is needed to build, not to run.
+FROM node:22-slim AS contracts
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY contracts contracts
+RUN contracts/forge build \
+ && cp node_modules/@foundry-rs/anvil-linux-*/bin/anvil /usr/local/bin/anvil
+
+FROM python:3.11-slim
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 UNDROP_HOME=/data
+WORKDIR /app
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY --from=contracts /usr/local/bin/anvil /usr/local/bin/anvil
+COPY --from=contracts /app/contracts/out contracts/out
+COPY api api
+COPY chain chain
+COPY custody custody
+COPY returns returns
+COPY settlement settlement
+COPY triage triage
+RUN useradd --system --uid 10001 undrop && mkdir /data && chown undrop /data
+USER undrop
+VOLUME /data
+EXPOSE 8080
+CMD ["python", "-m", "uvicorn", "--factory", "api.app:create_app", "--host", "0.0.0.0", "--port", "8080"]
