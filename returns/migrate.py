@@ -1,5 +1,10 @@
-"""Brings a database to the current schema, and tells where models and migrations differ."""
+"""Brings a database to the current schema, and tells where models and migrations differ.
 
+`python -m returns.migrate "what changes"` writes a migration from the models, for developers.
+"""
+
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +52,14 @@ def _config(connection: sa.Connection) -> Config:
 def _serialise(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+
+
+def _main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/schema.db")
+        upgrade(database)
+        write_revision(database, sys.argv[1])
+
+
+if __name__ == "__main__":
+    _main()
