@@ -2,7 +2,7 @@
 FROM node:22-slim AS contracts
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts
+RUN npm install --no-save --ignore-scripts
 COPY contracts contracts
 RUN contracts/forge build \
  && cp node_modules/@foundry-rs/anvil-linux-*/bin/anvil /usr/local/bin/anvil

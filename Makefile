@@ -26,7 +26,9 @@ $(VENV)/installed: requirements-dev.lock pyproject.toml
 	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json
-	npm ci --no-audit --no-fund --silent --ignore-scripts
+	@# Not `npm ci`: Foundry's binaries are optional packages by platform, and not every registry has
+	@# the other platforms' to lock. What is locked is installed as locked, with its hash.
+	npm install --no-save --ignore-scripts --silent
 	@touch $@
 
 contracts/out/.built: node_modules/.package-lock.json $(shell find contracts/src contracts/foundry.toml 2>/dev/null)
