@@ -63,6 +63,10 @@ test: install ## Run all tests; those that need a server are skipped, saying so,
 	$(BIN)/python -m pytest
 	$(FORGE) test
 
+.PHONY: bench-core
+bench-core: install ## What one signature check and one decision cost
+	@$(BIN)/python -m tests.bench.bench_core
+
 .PHONY: lint
 lint: install ## Formatting, types, imports, house rules
 	$(BIN)/ruff format --check .

@@ -178,7 +178,9 @@ def _api(settings: Settings) -> Child:
 def _worker(settings: Settings) -> Child:
     celery = [sys.executable, "-m", "celery", "-A", "settlement.worker", "worker", "--beat"]
     schedule = ["--schedule", str(settings.home / "celerybeat-schedule")]
-    return Child("worker", [*celery, *schedule, "--concurrency", "2", "--loglevel", "INFO"])
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    size = ["--concurrency", "2", "--loglevel", "INFO"]
+    return Child("worker", [*celery, *schedule, *alone, *size])
 
 
 def _indexer() -> Child:

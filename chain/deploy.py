@@ -29,8 +29,7 @@ class Roles:
 def deploy(client: ChainClient, roles: Roles, return_window_s: int) -> Deployment:
     """Deploy escrow, collection and test dollar; the collection approves the escrow beforehand."""
     admin = roles.admin.address
-    block = client.block_number()
-    escrow = _create(
+    escrow, block = _create(
         client,
         roles.admin,
         "ReturnEscrow",
@@ -40,7 +39,7 @@ def deploy(client: ChainClient, roles: Roles, return_window_s: int) -> Deploymen
         roles.guardian,
         roles.treasurer,
     )
-    collection = _create(
+    collection, _ = _create(
         client,
         roles.admin,
         "ReturnableNFT",
@@ -52,7 +51,7 @@ def deploy(client: ChainClient, roles: Roles, return_window_s: int) -> Deploymen
         roles.vault,
         500,
     )
-    dollar = _create(client, roles.admin, "TestDollar", admin)
+    dollar, _ = _create(client, roles.admin, "TestDollar", admin)
     return Deployment(
         chain_id=client.chain_id(),
         block=block,
@@ -89,9 +88,11 @@ def float_of(client: ChainClient, deployment: Deployment, merchant: bytes, asset
     return int(view(client, deployment.escrow, "ReturnEscrow", "floatOf", merchant, asset))
 
 
-def _create(client: ChainClient, signer: Signer, name: str, *args: Any) -> str:
+def _create(client: ChainClient, signer: Signer, name: str, *args: Any) -> tuple[str, int]:
+    """Address and block of a new contract."""
     built = artifact(name)
     constructor = next(item for item in built["abi"] if item["type"] == "constructor")
     types = [abi_type(part) for part in constructor["inputs"]]
     code = bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
-    return str(account.send(client, signer, to=None, data=code)["contractAddress"]).lower()
+    receipt = account.send(client, signer, to=None, data=code)
+    return str(receipt["contractAddress"]).lower(), int(receipt["blockNumber"], 16)

@@ -1,19 +1,61 @@
-"""The broker between processes: Celery's application, and the wake-up call."""
+"""The broker between processes: Celery's application, and the wake-up call.
+
+Production uses Redis. One machine uses files: kombu's file transport, whose writers here put a
+message in its place in one step. As it ships, it opens a file and locks it afterwards, and a reader
+in between finds it empty and ends the worker.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import uuid
 from pathlib import Path
+from time import monotonic_ns
 from typing import Any
 
 from celery import Celery
 from kombu.exceptions import KombuError
+from kombu.transport import TRANSPORT_ALIASES, filesystem
 
 from settlement.settings import Settings
 
 log = logging.getLogger(__name__)
 
 OUTBOX, INBOX, RELAY, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.relay", "undrop.sweep"
+
+
+class _FileChannel(filesystem.Channel):
+    """kombu's file channel with writes that are seen whole or not at all."""
+
+    def _put(self, queue: str, message: Any, **_options: Any) -> None:
+        name = f"{monotonic_ns() // 1_000_000:016d}_{uuid.uuid4()}.{queue}.msg"
+        _write_at_once(Path(self.data_folder_out) / name, message)
+
+    def _queue_bind(
+        self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None
+    ) -> None:
+        file = Path(self.control_folder) / f"{exchange}.exchange"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        binding = [routing_key or "", pattern or "", queue or ""]
+        others = [list(row) for row in self.get_table(exchange) if list(row) != binding]
+        _write_at_once(file, [binding, *others])
+
+
+class FileTransport(filesystem.Transport):
+    """What `undrop-files://` stands for."""
+
+    Channel = _FileChannel
+
+
+TRANSPORT_ALIASES["undrop-files"] = "settlement.broker:FileTransport"
+
+
+def _write_at_once(file: Path, content: Any) -> None:
+    part = file.with_name(f".{file.name}.part")
+    part.write_text(json.dumps(content))
+    part.replace(file)
+
 
 #: Seconds between two wake-ups of each queue.
 _BEAT = 0.5
@@ -24,7 +66,7 @@ _EXPIRES = 10
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application for these settings: files or a server as broker."""
-    app = Celery("undrop", broker=settings.broker_url or "filesystem://")
+    app = Celery("undrop", broker=settings.broker_url or "undrop-files://")
     app.conf.update(
         task_ignore_result=True,
         task_acks_late=True,
@@ -32,6 +74,9 @@ def make_celery(settings: Settings) -> Celery:
         task_time_limit=90,
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
+        # Nobody steers workers from afar; processes are ended by signals.
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
         beat_schedule_filename=str(settings.home / "celerybeat-schedule"),
         beat_schedule={
             name: {"task": name, "schedule": every, "options": {"expires": _EXPIRES}}

@@ -12,10 +12,15 @@ from returns.words import ChainLevel, RelayState
 
 
 class Chain(SQLModel, table=True):
-    """The chain that this database belongs to: another node cannot corrupt it. And the cursor."""
+    """The chain that this database belongs to: another node cannot corrupt it. And the cursor.
+
+    The anchor is the block from which our contracts are followed. Not the genesis block: a local
+    Anvil makes that anew at each start, and keeps the rest.
+    """
 
     chain_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
-    genesis_hash: str = Field(max_length=66)
+    anchor_number: int = Field(sa_type=sa.BigInteger)
+    anchor_hash: str = Field(max_length=66)
     cursor_number: int = Field(default=-1, sa_type=sa.BigInteger)
     cursor_hash: str = Field(default="", max_length=66)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import httpx
 import psycopg
 import pytest
 import yaml
+from ports import free_port
 from walk import Walk
 
 from chain.client import ChainClient
@@ -100,7 +100,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     admin = "postgresql://postgres@127.0.0.1:5432/postgres"
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {database}")
-    ports = {name: _free_port() for name in ("api", "anvil", "processor")}
+    ports = {name: free_port() for name in ("api", "anvil", "processor")}
     started = Services(tmp_path_factory.mktemp("compose"), database, ports)
     try:
         yield started
@@ -171,12 +171,6 @@ def _until(check: Any, patience_s: float = 60) -> None:
             time.sleep(0.2)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _logs(services: Services) -> str:

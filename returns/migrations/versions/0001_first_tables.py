@@ -27,7 +27,8 @@ def upgrade() -> None:
     op.create_table(
         "chain",
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
-        sa.Column("genesis_hash", sa.String(length=66), nullable=False),
+        sa.Column("anchor_number", sa.BigInteger(), nullable=False),
+        sa.Column("anchor_hash", sa.String(length=66), nullable=False),
         sa.Column("cursor_number", sa.BigInteger(), nullable=False),
         sa.Column("cursor_hash", sa.String(length=66), nullable=False),
         sa.PrimaryKeyConstraint("chain_id", name=op.f("pk_chain")),
