@@ -28,9 +28,10 @@ OUTBOX, INBOX, RELAY, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.relay", "
 class _FileChannel(filesystem.Channel):
     """kombu's file channel with writes that are seen whole or not at all."""
 
-    def _put(self, queue: str, message: Any, **_options: Any) -> None:
+    # kombu's own two classes disagree about the name of `payload`.
+    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:  # type: ignore[override]
         name = f"{monotonic_ns() // 1_000_000:016d}_{uuid.uuid4()}.{queue}.msg"
-        _write_at_once(Path(self.data_folder_out) / name, message)
+        _write_at_once(Path(self.data_folder_out) / name, payload)
 
     def _queue_bind(
         self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None
