@@ -129,6 +129,8 @@ def _start_all(supervisor: Supervisor, settings: Settings, *, with_book: bool) -
     supervisor.wait_for("anvil", runtime.client.chain_id)
     _say("Preparing database, policy, model and contracts…")
     merchant = setup.prepare(runtime, _MERCHANT, _MERCHANT_NAME)
+    # Deployment is mined at once; from here on blocks come every second, as on a real chain.
+    runtime.client.call("evm_setIntervalMining", 1)
     key = _api_key(runtime, merchant.id)
     for child in (_processor(settings), _api(settings), _worker(settings), _indexer()):
         supervisor.start(child)
@@ -157,7 +159,7 @@ def _anvil(settings: Settings) -> Child:
     port = str(_port(settings.rpc_url))
     options = ["--host", "127.0.0.1", "--port", port, "--chain-id", str(settings.chain_id)]
     keeping = ["--state", str(settings.home / "anvil.json"), "--state-interval", "5"]
-    return Child("anvil", [_find_anvil(), *options, *keeping, "--block-time", "1", "--silent"])
+    return Child("anvil", [_find_anvil(), *options, *keeping, "--silent"])
 
 
 def _processor(settings: Settings) -> Child:

@@ -1,0 +1,1 @@
+"""The demonstration: plays marketplace, customers and adversary from outside the product."""
