@@ -20,14 +20,32 @@ from returns.errors import ChainUnavailable
 #: JSON-RPC calls in one HTTP request; more is refused by several providers.
 BATCH = 100
 
+#: What reading something else than JSON-RPC raises.
+_NOT_JSON_RPC = (
+    Web3Exception,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+
 
 class RpcError(Exception):
-    """The node understood the call and refused it. `data` is the revert data where there is one."""
+    """The node understood the call and refused it. `data` is the revert data where there is one.
+
+    The message is a stranger's text: what no database stores (NUL, lone surrogates) is left out.
+    """
 
     def __init__(self, message: str, code: int = 0, data: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.code = code
         self.data = data
+
+
+def printable(text: str) -> str:
+    """At most 500 characters, and a question mark for each that cannot be shown or stored."""
+    return "".join(char if char.isprintable() else "?" for char in text[:500])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +82,11 @@ class ChainClient:
 
     def chain_id(self) -> int:
         """The chain that the node serves (EIP-155)."""
-        return int(self.call("eth_chainId"), 16)
+        return self._number("eth_chainId")
 
     def block_number(self) -> int:
         """The number of the newest block."""
-        return int(self.call("eth_blockNumber"), 16)
+        return self._number("eth_blockNumber")
 
     def header(self, number: int) -> BlockHeader | None:
         """A block's header, None if the node has no such block (yet)."""
@@ -93,37 +111,59 @@ class ChainClient:
     def logs_between(self, first: int, last: int, address: str) -> list[dict[str, Any]]:
         """Logs of one contract in a range of block numbers, both ends included."""
         query = {"fromBlock": hex(first), "toBlock": hex(last), "address": address}
-        found: list[dict[str, Any]] = self.call("eth_getLogs", query)
+        found: list[dict[str, Any]] = self._unrefused("eth_getLogs", query)
         return found
 
     def eth_call(self, to: str, data: bytes) -> bytes:
         """Run a view at the newest block. Raises `RpcError` with the revert data if it reverts."""
-        return bytes.fromhex(self.call("eth_call", {"to": to, "data": _hex(data)}, "latest")[2:])
+        return _bytes(self.call("eth_call", {"to": to, "data": _hex(data)}, "latest"))
 
-    def estimate_gas(self, sender: str, to: str, data: bytes, value: int) -> int:
-        """Gas that the transaction would use now. Raises `RpcError` if it would revert."""
-        transaction = {"from": sender, "to": to, "data": _hex(data), "value": hex(value)}
-        return int(self.call("eth_estimateGas", transaction), 16)
+    def estimates(
+        self, sender: str, calls: Sequence[tuple[str, bytes, int]]
+    ) -> list[int | RpcError]:
+        """Gas that each (to, data, value) would use now, or why the node does not say."""
+        transactions = [
+            {"from": sender, "to": to, "data": _hex(data), "value": hex(value)}
+            for to, data, value in calls
+        ]
+        answers = self.batch([("eth_estimateGas", (one,)) for one in transactions])
+        return [one if isinstance(one, RpcError) else _quantity(one) for one in answers]
 
     def transaction_count(self, address: str, tag: str = "latest") -> int:
         """The next nonce of an account as the node sees it."""
-        return int(self.call("eth_getTransactionCount", address, tag), 16)
+        return self._number("eth_getTransactionCount", address, tag)
 
     def code(self, address: str) -> bytes:
         """The code at an address; empty for an ordinary account."""
-        return bytes.fromhex(self.call("eth_getCode", address, "latest")[2:])
+        return _bytes(self._unrefused("eth_getCode", address, "latest"))
+
+    def _number(self, method: str, *params: Any) -> int:
+        return _quantity(self._unrefused(method, *params))
+
+    def _unrefused(self, method: str, *params: Any) -> Any:
+        """A call that a node has no reason to refuse: if it does, it is overloaded or broken."""
+        try:
+            return self.call(method, *params)
+        except RpcError as error:
+            raise ChainUnavailable(problem=f"it refused {method}: {error}") from error
 
     def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         requests = [(RPCEndpoint(method), list(params)) for method, params in calls]
         try:
-            answers = self._provider.make_batch_request(requests)
+            return _results(self._provider.make_batch_request(requests), len(requests))
         except (RequestException, OSError) as fault:
             raise ChainUnavailable(problem=type(fault).__name__) from fault
-        except (Web3Exception, ValueError, KeyError, TypeError) as fault:
+        except _NOT_JSON_RPC as fault:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
-        if not isinstance(answers, list) or len(answers) != len(requests):
-            raise ChainUnavailable(problem="its answer is not complete")
-        return [_result(answer) for answer in answers]
+
+
+def _results(answers: Any, expected: int) -> list[Any]:
+    """The answers in order of their ids; each id once, else one would stand for another."""
+    if not isinstance(answers, list) or len(answers) != expected:
+        raise ChainUnavailable(problem="its answer is not complete")
+    if len({answer["id"] for answer in answers}) != expected:
+        raise ChainUnavailable(problem="it answered one call twice")
+    return [_result(answer) for answer in answers]
 
 
 def _result(answer: Any) -> Any:
@@ -132,7 +172,7 @@ def _result(answer: Any) -> Any:
         return answer["result"]
     data = error.get("data")
     return RpcError(
-        str(error.get("message", ""))[:500],
+        str(error.get("message", "")),
         int(error.get("code", 0)),
         data if isinstance(data, str) and data.startswith("0x") else None,
     )
@@ -145,15 +185,32 @@ def _or_raise(answer: Any) -> Any:
 
 
 def _header(raw: Any) -> BlockHeader | None:
-    if _or_raise(raw) is None:
+    if raw is None:
         return None
+    if not isinstance(raw, dict):
+        raise ChainUnavailable(problem=f"it refused eth_getBlockByNumber: {raw}")
     return BlockHeader(
-        number=int(raw["number"], 16),
-        hash=raw["hash"],
-        parent_hash=raw["parentHash"],
-        timestamp=int(raw["timestamp"], 16),
-        base_fee=int(raw.get("baseFeePerGas", "0x0"), 16),
+        number=_quantity(raw.get("number")),
+        hash=str(raw.get("hash")),
+        parent_hash=str(raw.get("parentHash")),
+        timestamp=_quantity(raw.get("timestamp")),
+        base_fee=_quantity(raw.get("baseFeePerGas", "0x0")),
     )
+
+
+def _quantity(text: Any) -> int:
+    """A number as JSON-RPC writes it; raises `ChainUnavailable` for anything else."""
+    try:
+        return int(text, 16)
+    except (TypeError, ValueError) as fault:
+        raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
+
+
+def _bytes(text: Any) -> bytes:
+    try:
+        return bytes.fromhex(text[2:])
+    except (TypeError, ValueError) as fault:
+        raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
 
 
 def _hex(data: bytes) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
-from chain.client import ChainClient, RpcError
+from chain.client import ChainClient, RpcError, printable
 from returns.errors import ContractsMissing
 
 #: Where `forge build` leaves the compiled contracts.
@@ -90,7 +91,11 @@ def view(client: ChainClient, address: str, contract: str, function: str, *args:
     """Call a view and decode what it returns: one value, or a tuple of them."""
     outputs = [abi_type(part) for part in _members(contract, "function")[function]["outputs"]]
     raw = client.eth_call(address, encode_call(contract, function, *args))
-    values = decode(outputs, raw)
+    try:
+        values = decode(outputs, raw)
+    except DecodingError as fault:
+        # An account without code, or another contract: it answers, but not our question.
+        raise RpcError(f"{address} does not answer {function}") from fault
     return values[0] if len(values) == 1 else values
 
 
@@ -113,15 +118,25 @@ def decode_event(contract: str, log: dict[str, Any]) -> DecodedEvent | None:
 
 
 def revert_reason(error: RpcError) -> str:
-    """What a revert says: our custom error with its values, a string, or the node's words."""
-    data = bytes.fromhex((error.data or "0x")[2:])
+    """What a revert says: our custom error with its values, a string, or the node's words.
+
+    Never raises, and the text can be stored: revert data is written by any contract on the way.
+    """
+    try:
+        said = _decode_revert(bytes.fromhex((error.data or "0x")[2:]))
+    except (DecodingError, ValueError, OverflowError):
+        said = None
+    return printable(said or str(error))
+
+
+def _decode_revert(data: bytes) -> str | None:
     if data[:4] == _ERROR_STRING:
         return str(decode(["string"], data[4:])[0])
     if data[:4] == _PANIC:
         return f"Panic({decode(['uint256'], data[4:])[0]})"
     item = _errors().get(data[:4])
     if item is None:
-        return str(error)
+        return None
     values = decode([abi_type(part) for part in item["inputs"]], data[4:])
     return f"{item['name']}({', '.join(str(_plain(value)) for value in values)})"
 

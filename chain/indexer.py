@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from chain.client import BlockHeader, ChainClient, RpcError
@@ -21,7 +22,7 @@ from chain.contracts import decode_event
 from returns import work
 from returns.clock import Clock
 from returns.db import Database
-from returns.errors import ChainMismatch, LeaseLost
+from returns.errors import ChainMismatch, ChainUnavailable, LeaseLost
 from returns.tables import Block, Chain, ChainEvent
 from returns.words import ChainLevel
 
@@ -69,14 +70,17 @@ class Indexer:
         """Read what is new, or rewind what a reorg undid; True if there may be more at once."""
         cursor = self._cursor()
         head = self._client.block_number()
-        if cursor.cursor_number >= 0 and self._is_orphaned(cursor):
+        if cursor.cursor_number >= 0 and self._is_orphaned(cursor, head):
             self._rewind(cursor)
             return True
         first = max(cursor.cursor_number + 1, self._start)
         numbers = range(first, min(head, first + STEP - 1) + 1)
-        if numbers and not self._advance(cursor, numbers):
-            return False
-        self._promote(head)
+        if numbers:
+            advanced = self._advance(cursor, numbers)
+            if advanced is None:
+                return False
+            cursor = advanced
+        self._promote(cursor, head)
         return bool(numbers) and numbers[-1] < head
 
     # -- the chain that this database belongs to -------------------------------------------------
@@ -87,38 +91,50 @@ class Indexer:
         return pinned or self._pin()
 
     def _pin(self) -> Chain:
-        actual = self._client.chain_id()
-        genesis = self._client.header(0)
-        if actual != self._chain_id or genesis is None:
-            raise ChainMismatch(actual=actual, expected=self._chain_id)
-        with self._database.write() as session:
-            row = Chain(chain_id=self._chain_id, genesis_hash=genesis.hash)
-            session.add(row)
-            return row
+        anchor = self._anchor(self._start)
+        row = Chain(chain_id=self._chain_id, anchor_number=anchor.number, anchor_hash=anchor.hash)
+        try:
+            with self._database.write() as session:
+                session.add(row)
+        except IntegrityError:
+            # Another process pinned it in the same moment.
+            return self._cursor()
+        return row
 
     def check_pinned(self) -> None:
         """Raise `ChainMismatch` where the node serves another chain than the database knows."""
         pinned = self._cursor()
-        actual, genesis = self._client.chain_id(), self._client.header(0)
-        if actual != self._chain_id or genesis is None or genesis.hash != pinned.genesis_hash:
+        if self._anchor(pinned.anchor_number).hash != pinned.anchor_hash:
+            actual = f"{self._chain_id} without the block of our contracts"
             raise ChainMismatch(actual=actual, expected=self._chain_id)
+
+    def _anchor(self, number: int) -> BlockHeader:
+        actual, header = self._client.chain_id(), self._client.header(number)
+        if actual != self._chain_id:
+            raise ChainMismatch(actual=actual, expected=self._chain_id)
+        if header is None:
+            raise ChainUnavailable(problem=f"it has no block {number} yet")
+        return header
 
     # -- forward -----------------------------------------------------------------------------------
 
-    def _advance(self, cursor: Chain, numbers: Sequence[int]) -> bool:
-        """Store blocks and logs; False if the node's answers do not link (a reorg in between)."""
+    def _advance(self, cursor: Chain, numbers: Sequence[int]) -> Chain | None:
+        """Store blocks and logs, return the new cursor.
+
+        None if the node's answers do not link (a reorg in between).
+        """
         headers = [h for h in self._client.headers(numbers) if h is not None]
         if len(headers) != len(numbers) or not _linked(cursor.cursor_hash, headers):
-            return False
+            return None
         try:
             logs = self._client.logs_of_blocks([h.hash for h in headers], list(self._watched))
         except RpcError:
-            return False
+            return None
         with self._database.write() as session:
-            self._move_cursor(session, cursor, headers[-1].number, headers[-1].hash)
+            moved = self._move_cursor(session, cursor, headers[-1].number, headers[-1].hash)
             for header, found in zip(headers, logs, strict=True):
                 self._store(session, header, found)
-        return True
+        return moved
 
     def _store(self, session: Session, header: BlockHeader, logs: list[dict[str, Any]]) -> None:
         # merge: a block that was orphaned can become part of the chain again.
@@ -163,7 +179,7 @@ class Indexer:
             )
         )
 
-    def _move_cursor(self, session: Session, cursor: Chain, number: int, block_hash: str) -> None:
+    def _move_cursor(self, session: Session, cursor: Chain, number: int, block_hash: str) -> Chain:
         """Compare and set: of two indexers on one chain the second fails loudly."""
         moved = session.connection().execute(
             sa.update(Chain)
@@ -176,16 +192,24 @@ class Indexer:
         )
         if moved.rowcount != 1:
             raise LeaseLost(row=f"cursor of chain {cursor.chain_id}")
+        return Chain(
+            chain_id=cursor.chain_id,
+            anchor_number=cursor.anchor_number,
+            anchor_hash=cursor.anchor_hash,
+            cursor_number=number,
+            cursor_hash=block_hash,
+        )
 
     # -- levels ------------------------------------------------------------------------------------
 
-    def _promote(self, head: int) -> None:
-        self._raise_level(
-            ChainLevel.PROVISIONAL, ChainLevel.CONFIRMED, head, self._finality.confirmed
-        )
-        self._raise_level(ChainLevel.CONFIRMED, ChainLevel.FINAL, head, self._finality.final)
+    def _promote(self, cursor: Chain, head: int) -> None:
+        confirmed, final = self._finality.confirmed, self._finality.final
+        self._raise_level(cursor, ChainLevel.PROVISIONAL, ChainLevel.CONFIRMED, head, confirmed)
+        self._raise_level(cursor, ChainLevel.CONFIRMED, ChainLevel.FINAL, head, final)
 
-    def _raise_level(self, old: ChainLevel, new: ChainLevel, head: int, depth: int) -> None:
+    def _raise_level(
+        self, cursor: Chain, old: ChainLevel, new: ChainLevel, head: int, depth: int
+    ) -> None:
         query = (
             select(ChainEvent)
             .where(
@@ -200,6 +224,8 @@ class Indexer:
             if session.exec(query.limit(1)).first() is None:
                 return
         with self._database.write() as session:
+            # Where another indexer has moved on, what was read here may be undone already.
+            self._move_cursor(session, cursor, cursor.cursor_number, cursor.cursor_hash)
             for event in session.exec(query):
                 event.level = new
                 self._deliver(session, event, f"chain.{new.value}")
@@ -224,11 +250,21 @@ class Indexer:
 
     # -- back --------------------------------------------------------------------------------------
 
-    def _is_orphaned(self, cursor: Chain) -> bool:
-        header = self._client.header(cursor.cursor_number)
-        return header is None or header.hash != cursor.cursor_hash
+    def _is_orphaned(self, cursor: Chain, head: int) -> bool:
+        """Whether the node has another block where we have ours.
+
+        A node that is behind (one of several behind a balancer) has undone nothing: its newest
+        block decides.
+        """
+        newest = min(cursor.cursor_number, head)
+        header = self._client.header(newest)
+        if newest == cursor.cursor_number:
+            return header is not None and header.hash != cursor.cursor_hash
+        ours = [block for block in self._stored_below(newest) if block.number == newest]
+        return header is not None and any(block.hash != header.hash for block in ours)
 
     def _rewind(self, cursor: Chain) -> None:
+        self.check_pinned()
         ancestor = self._common_ancestor(cursor.cursor_number)
         number, block_hash = (ancestor.number, ancestor.hash) if ancestor else (-1, "")
         with self._database.write() as session:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,13 +21,13 @@ from sqlmodel import Session, col, select
 
 from chain.addresses import to_checksum
 from chain.client import ChainClient, RpcError
-from chain.contracts import revert_reason
+from chain.lanes import LaneKeeper, Lease
 from chain.signers import Signer
-from returns import locks, work
+from chain.simulation import Outlook, outlooks
+from returns import work
 from returns.clock import Clock
 from returns.db import Database
-from returns.errors import LeaseLost
-from returns.ids import new_id
+from returns.errors import ChainMismatch, ChainUnavailable
 from returns.tables import Lane, RelayAttempt, RelayTransaction
 from returns.words import RelayState
 
@@ -72,12 +71,6 @@ def enqueue(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Lease:
-    lane_id: UUID
-    fence: int
-
-
 class Relayer:
     """One signer's lane on one chain."""
 
@@ -98,111 +91,96 @@ class Relayer:
         self._chain_id = chain_id
         self._clock = clock
         self._confirmations = confirmations
-        self._lease = lease
+        self._lanes = LaneKeeper(database, client, signer.address, chain_id, clock, lease)
 
     def run_once(self) -> bool:
         """One round over the lane; True if anything changed. Does nothing without the lease.
 
         Raises `ChainUnavailable` where the node does not answer, `LeaseLost` where another worker
-        took the lane over: both leave every row as it can be taken up again.
+        took the lane over, `ChainMismatch` where the node serves another chain: all of them leave
+        every row as it can be taken up again.
         """
         if not self._has_work():
             return False
-        lease = self._acquire()
+        self._check_chain()
+        lease = self._lanes.acquire()
         if lease is None:
             return False
-        changed = self._reserve(lease)
+        try:
+            changed = self._round(lease)
+        except ChainUnavailable:
+            # The next wake-up need not wait until the lease has run out.
+            self._lanes.release(lease)
+            raise
+        self._lanes.release(lease)
+        return changed
+
+    def _round(self, lease: Lease) -> bool:
+        changed = self._reopen(lease)
+        changed |= self._reserve(lease)
         changed |= self._sign(lease)
         changed |= self._broadcast(lease)
         changed |= self._follow(lease)
-        self._release(lease)
         return changed
 
-    # -- lease ---------------------------------------------------------------------------------
+    def _check_chain(self) -> None:
+        """On another chain every simulation would lie, and the lane would start at its nonce."""
+        actual = self._client.chain_id()
+        if actual != self._chain_id:
+            raise ChainMismatch(actual=actual, expected=self._chain_id)
 
     def _has_work(self) -> bool:
         with self._database.read() as session:
             return session.exec(self._in_states(*_OPEN).limit(1)).first() is not None
 
-    def _acquire(self) -> _Lease | None:
-        now = self._clock()
-        lane_id = self._lane_id()
-        with self._database.write() as session:
-            lane = locks.lock_lane(session, lane_id)
-            if lane.lease_until is not None and lane.lease_until > now:
-                return None
-            lane.fence += 1
-            lane.lease_until = now + self._lease
-            return _Lease(lane.id, lane.fence)
-
-    def _lane_id(self) -> UUID:
-        mine = select(Lane).where(
-            Lane.chain_id == self._chain_id, Lane.address == self._signer.address
-        )
-        with self._database.read() as session:
-            lane = session.exec(mine).first()
-        if lane is not None:
-            return lane.id
-        first_nonce = self._client.transaction_count(self._signer.address, "pending")
-        with self._database.write() as session:
-            lane = session.exec(mine).first() or Lane(
-                id=new_id(),
-                chain_id=self._chain_id,
-                address=self._signer.address,
-                next_nonce=first_nonce,
-            )
-            session.add(lane)
-            return lane.id
-
-    def _release(self, lease: _Lease) -> None:
-        with self._database.write() as session:
-            self._owned(session, lease).lease_until = None
-
-    def _owned(self, session: Session, lease: _Lease) -> Lane:
-        """Lock the lane and prolong the lease; raises `LeaseLost` for an outdated fence."""
-        lane = locks.lock_lane(session, lease.lane_id)
-        if lane.fence != lease.fence:
-            raise LeaseLost(row=f"lane {lane.address}")
-        lane.lease_until = self._clock() + self._lease
-        return lane
-
     # -- pending -> sent -----------------------------------------------------------------------
 
-    def _reserve(self, lease: _Lease) -> bool:
+    def _reserve(self, lease: Lease) -> bool:
         with self._database.read() as session:
             waiting = list(session.exec(self._in_states(RelayState.PENDING).limit(BATCH)))
         if not waiting:
             return False
-        refusals = {row.id: self._refusal(row) for row in waiting}
+        expected = outlooks(self._client, self._signer.address, waiting)
         with self._database.write() as session:
-            lane = self._owned(session, lease)
-            for row in waiting:
-                self._reserve_one(session, lane, row.id, refusals[row.id])
-        return True
-
-    def _refusal(self, row: RelayTransaction) -> str | None:
-        try:
-            self._client.estimate_gas(self._signer.address, row.to, row.data, row.value)
-        except RpcError as error:
-            return revert_reason(error)
-        return None
+            lane = self._lanes.owned(session, lease)
+            reserved = [
+                self._reserve_one(session, lane, row, outlook)
+                for row, outlook in zip(waiting, expected, strict=True)
+            ]
+        return any(reserved)
 
     def _reserve_one(
-        self, session: Session, lane: Lane, relay_id: UUID, refusal: str | None
-    ) -> None:
-        row = session.get_one(RelayTransaction, relay_id)
-        if row.state is not RelayState.PENDING:
-            return
-        if refusal is not None:
-            self._fail(session, row, refusal)
-            return
-        row.lane_id, row.nonce = lane.id, lane.next_nonce
-        lane.next_nonce += 1
-        self._move(row, RelayState.SENT)
+        self, session: Session, lane: Lane, row: RelayTransaction, outlook: Outlook
+    ) -> bool:
+        if outlook.unclear is not None:
+            # Neither a nonce nor a verdict for a call that nobody could simulate.
+            self._take(session, row, error=outlook.unclear)
+            log.warning("relay.unclear relay=%s problem=%s", row.id, outlook.unclear)
+            return False
+        if outlook.refusal is not None:
+            return self._take(session, row, state=RelayState.FAILED) and self._fail(
+                session, session.get_one(RelayTransaction, row.id), outlook.refusal
+            )
+        nonce = lane.next_nonce
+        taken = self._take(
+            session, row, state=RelayState.SENT, lane_id=lane.id, nonce=nonce, error=None
+        )
+        lane.next_nonce += taken
+        return taken
+
+    def _take(self, session: Session, row: RelayTransaction, **values: Any) -> bool:
+        """Compare and set: rows that wait belong to no lane, another one may be faster."""
+        statement = (
+            sa.update(RelayTransaction)
+            .where(col(RelayTransaction.id) == row.id)
+            .where(col(RelayTransaction.state) == RelayState.PENDING)
+            .values(updated_at=self._clock(), **values)
+        )
+        return session.connection().execute(statement).rowcount == 1
 
     # -- sent -> submitted ---------------------------------------------------------------------
 
-    def _sign(self, lease: _Lease) -> bool:
+    def _sign(self, lease: Lease) -> bool:
         unsigned = (
             self._in_states(RelayState.SENT)
             .where(RelayTransaction.lane_id == lease.lane_id)
@@ -212,18 +190,26 @@ class Relayer:
             rows = list(session.exec(unsigned))
         if not rows:
             return False
+        expected = outlooks(self._client, self._signer.address, rows)
+        clear = [
+            (row, outlook)
+            for row, outlook in zip(rows, expected, strict=True)
+            if outlook.unclear is None
+        ]
         max_fee = self._max_fee()
-        attempts = [self._signed(row, max_fee) for row in rows]
+        attempts = [self._signed(row, outlook, max_fee) for row, outlook in clear]
         with self._database.write() as session:
-            self._owned(session, lease)
+            self._lanes.owned(session, lease)
             session.add_all(attempts)
-        return True
+            for row, outlook in clear:
+                session.get_one(RelayTransaction, row.id).error = outlook.refusal
+        return bool(attempts)
 
     def _max_fee(self) -> int:
         header = self._client.header(self._client.block_number())
         return 2 * (header.base_fee if header else 0) + PRIORITY_FEE
 
-    def _signed(self, row: RelayTransaction, max_fee: int) -> RelayAttempt:
+    def _signed(self, row: RelayTransaction, outlook: Outlook, max_fee: int) -> RelayAttempt:
         """Bytes for a reserved nonce. If the call no longer works, a self-transfer fills it."""
         transaction = {
             "type": 2,
@@ -231,7 +217,7 @@ class Relayer:
             "nonce": row.nonce,
             "maxFeePerGas": max_fee,
             "maxPriorityFeePerGas": PRIORITY_FEE,
-            **self._content(row),
+            **self._content(row, outlook),
         }
         tx_hash, raw = self._signer.sign(transaction)
         return RelayAttempt(
@@ -243,16 +229,14 @@ class Relayer:
             created_at=self._clock(),
         )
 
-    def _content(self, row: RelayTransaction) -> dict[str, Any]:
-        try:
-            gas = self._client.estimate_gas(self._signer.address, row.to, row.data, row.value)
-        except RpcError:
+    def _content(self, row: RelayTransaction, outlook: Outlook) -> dict[str, Any]:
+        if outlook.gas is None:
             own = to_checksum(self._signer.address)
             return {"to": own, "value": 0, "data": b"", "gas": 21_000}
-        gas = gas * _GAS_MARGIN[0] // _GAS_MARGIN[1]
+        gas = outlook.gas * _GAS_MARGIN[0] // _GAS_MARGIN[1]
         return {"to": to_checksum(row.to), "value": row.value, "data": row.data, "gas": gas}
 
-    def _broadcast(self, lease: _Lease) -> bool:
+    def _broadcast(self, lease: Lease) -> bool:
         now = self._clock()
         overdue = sa.or_(
             col(RelayAttempt.sent_at).is_(None),
@@ -273,7 +257,7 @@ class Relayer:
             [("eth_sendRawTransaction", ("0x" + attempt.raw.hex(),)) for attempt in attempts]
         )
         with self._database.write() as session:
-            self._owned(session, lease)
+            self._lanes.owned(session, lease)
             for attempt, answer in zip(attempts, answers, strict=True):
                 self._record_broadcast(session, attempt, answer, now)
         return True
@@ -285,18 +269,18 @@ class Relayer:
         session.get_one(RelayAttempt, attempt.hash).sent_at = now
         if isinstance(answer, RpcError) and not _is_harmless(answer):
             # The bytes stay: they are sent again until the chain has an answer for the nonce.
-            row.error = str(answer)
+            # Why a self-transfer stands in for the call must not be overwritten.
+            row.error = row.error or str(answer)
             log.warning(
                 "relay.broadcast_refused relay=%s nonce=%s error=%s", row.id, row.nonce, answer
             )
             return
-        row.error = None
         if row.state is RelayState.SENT:
             self._move(row, RelayState.SUBMITTED)
 
     # -- submitted -> mined -> confirmed -------------------------------------------------------
 
-    def _follow(self, lease: _Lease) -> bool:
+    def _follow(self, lease: Lease) -> bool:
         query = (
             select(RelayAttempt)
             .join(RelayTransaction, col(RelayTransaction.id) == RelayAttempt.relay_id)
@@ -311,7 +295,7 @@ class Relayer:
         calls = [("eth_getTransactionReceipt", (attempt.hash,)) for attempt in attempts]
         receipts = self._client.batch(calls)
         with self._database.write() as session:
-            self._owned(session, lease)
+            self._lanes.owned(session, lease)
             moved = [
                 self._record_receipt(session, attempt, receipt, head)
                 for attempt, receipt in zip(attempts, receipts, strict=True)
@@ -325,23 +309,53 @@ class Relayer:
         if isinstance(receipt, RpcError):
             return False
         if receipt is None:
-            return self._thrown_out(session, row, attempt)
+            return self._thrown_out(session, row)
         row.block_number = int(receipt["blockNumber"], 16)
         row.gas_used = int(receipt["gasUsed"], 16)
         if head - row.block_number + 1 < self._confirmations:
             return self._move(row, RelayState.MINED)
-        if receipt["status"] == "0x1" and receipt["to"] == row.to:
-            return self._move(row, RelayState.CONFIRMED)
-        self._fail(session, row, row.error or "the transaction was mined and reverted")
-        return True
+        if receipt["to"] != row.to:
+            return self._fail(session, row, row.error or "the call had become impossible")
+        if receipt["status"] != "0x1":
+            return self._fail(session, row, "the transaction was mined and reverted")
+        row.error = None
+        return self._move(row, RelayState.CONFIRMED)
 
-    def _thrown_out(self, session: Session, row: RelayTransaction, attempt: RelayAttempt) -> bool:
+    def _thrown_out(self, session: Session, row: RelayTransaction) -> bool:
         """A reorg took a mined transaction back: its bytes are sent again at once."""
         if row.state is not RelayState.MINED:
             return False
         row.block_number = None
-        session.get_one(RelayAttempt, attempt.hash).sent_at = None
+        self._send_again(session, row)
         return self._move(row, RelayState.SUBMITTED)
+
+    def _reopen(self, lease: Lease) -> bool:
+        """What the chain lost although it was final (a node restored from a backup): sent again.
+
+        Without its nonce nothing that follows could ever be mined. A node that is merely behind
+        costs a look at the receipts.
+        """
+        count = self._client.transaction_count(self._signer.address)
+        lost = (
+            self._in_states(RelayState.CONFIRMED)
+            .where(RelayTransaction.lane_id == lease.lane_id)
+            .where(col(RelayTransaction.nonce) >= count)
+        )
+        with self._database.read() as session:
+            if session.exec(lost.limit(1)).first() is None:
+                return False
+        with self._database.write() as session:
+            self._lanes.owned(session, lease)
+            for row in session.exec(lost):
+                row.block_number = None
+                self._move(row, RelayState.SUBMITTED)
+                self._send_again(session, row)
+        return True
+
+    def _send_again(self, session: Session, row: RelayTransaction) -> None:
+        attempts = select(RelayAttempt).where(RelayAttempt.relay_id == row.id)
+        for attempt in session.exec(attempts):
+            attempt.sent_at = None
 
     # -- shared --------------------------------------------------------------------------------
 
@@ -358,7 +372,7 @@ class Relayer:
         row.state, row.updated_at = state, self._clock()
         return changed
 
-    def _fail(self, session: Session, row: RelayTransaction, reason: str) -> None:
+    def _fail(self, session: Session, row: RelayTransaction, reason: str) -> bool:
         """Say so through the inbox: nothing of this transaction has had an effect."""
         row.error = reason[:1000]
         self._move(row, RelayState.FAILED)
@@ -371,6 +385,7 @@ class Relayer:
             now=self._clock(),
             merchant_id=row.merchant_id,
         )
+        return True
 
 
 _OPEN = (RelayState.PENDING, RelayState.SENT, RelayState.SUBMITTED, RelayState.MINED)

@@ -31,9 +31,13 @@ def recover(digest: bytes, signature: bytes) -> str | None:
     return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()
 
 
-def normalise(signature: bytes) -> bytes:
-    """The form that the contracts take: v as 27 or 28."""
-    if len(signature) == 65 and signature[64] < 2:
+def normalise(holder: str, digest: bytes, signature: bytes) -> bytes:
+    """The form that the contracts take: v as 27 or 28.
+
+    Only for a key's own signature: a contract wallet may mean something else by its last byte
+    (a Safe writes 1 behind a hash that was approved on chain).
+    """
+    if signature[64:] in (b"\0", b"\1") and recover(digest, signature) == holder:
         return signature[:64] + bytes([signature[64] + 27])
     return signature
 
@@ -52,6 +56,7 @@ def _contract_agrees(client: ChainClient, holder: str, digest: bytes, signature:
     padding = b"\0" * (-len(signature) % 32)
     data = _MAGIC + digest + (64).to_bytes(32, "big") + length + signature + padding
     try:
-        return client.eth_call(holder, data)[:4] == _MAGIC
+        # A whole word, as the escrow's own check wants it.
+        return client.eth_call(holder, data)[:32] == _MAGIC.ljust(32, b"\0")
     except RpcError:
         return False

@@ -74,9 +74,10 @@ def check_signature(client: ChainClient, row: Authorization, text: object) -> st
     if not isinstance(text, str) or not _HEX.match(text):
         raise SignatureInvalid(holder=row.holder, problem="it is not 0x-hex of 1 to 4096 bytes")
     signature = bytes.fromhex(text[2:])
-    if not verify(client, row.holder, bytes.fromhex(row.digest[2:]), signature):
+    hashed = bytes.fromhex(row.digest[2:])
+    if not verify(client, row.holder, hashed, signature):
         raise SignatureInvalid(holder=row.holder, problem="another key, message or form was used")
-    return "0x" + normalise(signature).hex()
+    return "0x" + normalise(row.holder, hashed, signature).hex()
 
 
 def asset_address(currency: str, deployment: Deployment) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from celery.signals import setup_logging
 
-from returns.errors import ChainUnavailable, LeaseLost
+from returns.errors import UndropError
 from settlement.broker import INBOX, OUTBOX, RELAY, SWEEP, make_celery
 from settlement.commands import cases
 from settlement.drain import drain_inbox, drain_outbox
@@ -52,7 +52,7 @@ def relay(row_id: str | None = None) -> None:  # noqa: ARG001
     """Bring the lane forward; without the lease, or without a node, the next wake-up does."""
     try:
         runtime.relayer.run_once()
-    except (LeaseLost, ChainUnavailable) as problem:
+    except UndropError as problem:
         log.warning("relay.interrupted problem=%s", problem)
 
 

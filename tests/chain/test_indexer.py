@@ -1,0 +1,449 @@
+"""The indexer on a real Anvil: nothing missed, nothing twice, and what a reorg undid is said."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from chain_books import Books, MovingClock
+from chain_faults import Fuse, FusedClient, FusedDatabase, HookedClient, Killed
+from chain_node import CHAIN_ID, Stage, person
+from sqlmodel import col, select
+
+from chain.addresses import NATIVE, ZERO
+from chain.client import ChainClient
+from chain.contracts import encode_call
+from chain.indexer import Finality, Indexer
+from chain.local import ADMIN, VAULT
+from returns.errors import ChainMismatch, ChainUnavailable, LeaseLost
+from returns.tables import Block, Chain
+from returns.words import ChainLevel
+
+pytestmark = pytest.mark.chain
+
+Make = Callable[..., Indexer]
+#: keccak256("Transfer(address,address,uint256)")
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+
+@pytest.fixture
+def make(chain: Stage, books: Books, clock: MovingClock) -> Make:
+    """Builds indexers that watch the test dollar and deliver its events."""
+
+    def build(**parts: Any) -> Indexer:
+        given = {
+            "database": books.database,
+            "client": chain.client,
+            "chain_id": CHAIN_ID,
+            "clock": clock,
+            "watched": {chain.dollar: "TestDollar"},
+            "delivered": chain.dollar,
+            "start_block": 1,
+            "finality": Finality(2, 5),
+            **parts,
+        }
+        fixed = [given.pop(name) for name in ("database", "client", "chain_id", "clock")]
+        return Indexer(*fixed, **given)
+
+    return build
+
+
+def catch_up(indexer: Indexer, limit: int = 30) -> None:
+    """Step until there is nothing new."""
+    for _ in range(limit):
+        if not indexer.step():
+            return
+    raise AssertionError("the indexer does not come to rest")
+
+
+def mint(chain: Stage, *amounts: int) -> None:
+    """One block with one event per amount."""
+    chain.send_all(*(chain.mint(amount) for amount in amounts))
+    chain.anvil.mine()
+
+
+def logs_on_chain(chain: Stage, since: int = 1) -> list[tuple[str, int, str]]:
+    """What the node itself says: (block hash, log index, amount)."""
+    raw = chain.client.logs_between(since, chain.client.block_number(), chain.dollar)
+    transfers = [log for log in raw if log["topics"][0] == TRANSFER]
+    return [
+        (log["blockHash"], int(log["logIndex"], 16), str(int(log["data"], 16))) for log in transfers
+    ]
+
+
+def indexed(books: Books, *, canonical: bool = True) -> list[tuple[str, int, str]]:
+    events = [one for one in books.events(canonical=canonical) if one.name == "Transfer"]
+    return [(one.block_hash, one.log_index, json.loads(one.args)["value"]) for one in events]
+
+
+def delivered(books: Books, kind: str) -> list[str]:
+    """Amounts in the order in which settlement is told of them."""
+    return [fact["args"]["value"] for fact in books.told(kind) if fact["name"] == "Transfer"]
+
+
+def assert_delivered_exactly(books: Books, head: int) -> None:
+    """Confirmed minus undone is what stands on the chain: each event once, orphans not at all."""
+    for kind, depth in (("chain.confirmed", 2), ("chain.final", 5)):
+        told = Counter(_place(item.external_id) for item in books.inbox(kind))
+        undone = Counter(_place(item.external_id) for item in books.inbox("chain.reorged"))
+        standing = {
+            (event.block_hash, str(event.log_index))
+            for event in books.events()
+            if event.block_number <= head - depth + 1
+        }
+        for place, times in told.items():
+            if kind == "chain.confirmed":
+                assert times - undone[place] == (place in standing), place
+        assert standing <= set(told)
+
+
+def _place(external_id: str) -> tuple[str, str]:
+    block_hash, log_index, *_ = external_id.split(":")
+    return block_hash, log_index
+
+
+# -- forward ---------------------------------------------------------------------------------------
+
+
+def test_blocks_are_linked_by_hash_up_to_the_head(chain: Stage, books: Books, make: Make) -> None:
+    mint(chain, 1)
+    chain.anvil.mine(60)
+    catch_up(make())
+    with books.database.read() as session:
+        blocks = list(session.exec(select(Block).order_by(col(Block.number))))
+        cursor = session.get_one(Chain, CHAIN_ID)
+    head = chain.client.header(chain.client.block_number())
+    assert [block.number for block in blocks] == list(range(1, head.number + 1))
+    assert all(one.hash == two.parent_hash for one, two in pairwise(blocks))
+    assert (cursor.cursor_number, cursor.cursor_hash) == (head.number, head.hash)
+    assert cursor.anchor_hash == chain.client.header(1).hash
+
+
+def test_events_are_decoded_with_exact_arguments(chain: Stage, books: Books, make: Make) -> None:
+    admin, vault = person(ADMIN).address, person(VAULT).address
+    merchant, escrow = b"\xab" * 32, chain.deployment.escrow
+    first = chain.client.block_number() + 1
+    huge, token = 2**256 - 2, 2**255 + 1
+    register = encode_call("ReturnEscrow", "registerMerchant", merchant, vault)
+    chain.send(register, to=escrow, sender=admin)
+    chain.anvil.mine()
+    fund = encode_call("ReturnEscrow", "fundFloat", merchant, NATIVE, 9)
+    call = {"from": admin, "to": escrow, "data": "0x" + fund.hex(), "value": hex(9)}
+    chain.anvil.rpc("eth_sendTransaction", call)
+    minted = encode_call("ReturnableNFT", "mintBatch", [vault], [token], [1])
+    chain.send(minted, to=chain.deployment.collection, sender=admin)
+    chain.send(chain.mint(huge, vault))
+    chain.anvil.mine()
+    watched = {
+        escrow: "ReturnEscrow",
+        chain.deployment.collection: "ReturnableNFT",
+        chain.dollar: "TestDollar",
+    }
+    catch_up(make(watched=watched, start_block=first))
+    found = {one.name + "@" + one.address: json.loads(one.args) for one in books.events()}
+    assert found == {
+        f"MerchantRegistered@{escrow}": {"merchant": "0x" + "ab" * 32, "vault": vault},
+        f"FloatFunded@{escrow}": {
+            "merchant": "0x" + "ab" * 32,
+            "asset": NATIVE,
+            "amount": "9",
+            "from": admin,
+        },
+        f"Transfer@{chain.deployment.collection}": {
+            "from": ZERO,
+            "to": vault,
+            "tokenId": str(token),
+        },
+        f"Transfer@{chain.dollar}": {"from": ZERO, "to": vault, "value": str(huge)},
+    }
+
+
+def test_levels_rise_at_their_depth_and_are_told_exactly_once(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    indexer, seen = make(), []
+    mint(chain, 7)
+    for _ in range(6):
+        catch_up(indexer)
+        catch_up(make())
+        [event] = [one for one in books.events() if one.name == "Transfer"]
+        seen.append(event.level)
+        chain.anvil.mine()
+    early, middle, late = ChainLevel.PROVISIONAL, ChainLevel.CONFIRMED, ChainLevel.FINAL
+    assert seen == [early, middle, middle, middle, late, late]
+    assert delivered(books, "chain.confirmed") == ["7"]
+    assert delivered(books, "chain.final") == ["7"]
+    fact = books.told("chain.final")[-1]
+    assert (fact["tx_hash"], fact["block_number"]) == (event.tx_hash, event.block_number)
+    assert books.inbox("chain.reorged") == []
+
+
+def test_only_the_delivered_contract_reaches_the_inbox(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    mint(chain, 1)
+    chain.anvil.mine(6)
+    catch_up(make(delivered=chain.deployment.escrow))
+    assert len(indexed(books)) == 1
+    assert books.inbox() == []
+
+
+def test_many_events_in_many_blocks_are_all_there(chain: Stage, books: Books, make: Make) -> None:
+    for block in range(6):
+        mint(chain, *(1 + block * 20 + one for one in range(20)))
+    chain.anvil.mine(5)
+    catch_up(make())
+    assert indexed(books) == logs_on_chain(chain)
+    assert len(indexed(books)) == 120
+    assert delivered(books, "chain.final") == [str(1 + one) for one in range(120)]
+
+
+# -- reorgs ----------------------------------------------------------------------------------------
+
+
+def _by_snapshot(chain: Stage, snapshot: str, depth: int) -> None:
+    chain.anvil.revert(snapshot)
+
+
+def _by_anvil(chain: Stage, snapshot: str, depth: int) -> None:
+    chain.anvil.rpc("anvil_reorg", depth, [])
+    chain.anvil.rpc("anvil_dropAllTransactions")
+
+
+@pytest.mark.parametrize("undo", [_by_snapshot, _by_anvil])
+@pytest.mark.parametrize("depth", [1, 2, 5, 10])
+def test_a_reorg_is_undone_said_and_read_anew(
+    chain: Stage, books: Books, make: Make, undo: Any, depth: int
+) -> None:
+    indexer = make()
+    mint(chain, 1)
+    snapshot = chain.anvil.snapshot()
+    for one in range(depth):
+        mint(chain, 100 + one)
+    catch_up(indexer)
+    gone = indexed(books)[1:]
+    confirmed = delivered(books, "chain.confirmed")
+    assert len(gone) == depth
+    undo(chain, snapshot, depth)
+    for one in range(depth + 1):
+        mint(chain, 200 + one)
+    catch_up(indexer)
+    assert indexed(books) == logs_on_chain(chain)
+    assert indexed(books, canonical=False) == gone
+    told = {str(100 + one) for one in range(depth)} & set(confirmed)
+    assert Counter(delivered(books, "chain.reorged")) == Counter(told)
+    assert len(told) == max(0, depth - 1)
+    chain.anvil.mine(6)
+    catch_up(indexer)
+    assert_delivered_exactly(books, chain.client.block_number())
+    assert {one.level for one in books.events()} == {ChainLevel.FINAL}
+
+
+def test_a_transaction_that_is_mined_again_elsewhere_is_told_again(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    indexer = make()
+    snapshot = chain.anvil.snapshot()
+    mint(chain, 5)
+    chain.anvil.mine(2)
+    catch_up(indexer)
+    chain.anvil.revert(snapshot)
+    chain.anvil.mine(3)
+    mint(chain, 5)
+    chain.anvil.mine(2)
+    catch_up(indexer)
+    kinds = [item.kind for item in books.inbox() if '"Transfer"' in item.payload]
+    assert kinds == ["chain.confirmed", "chain.reorged", "chain.confirmed"]
+
+
+def test_a_block_that_comes_back_is_delivered_again(chain: Stage, books: Books, make: Make) -> None:
+    """The first branch is recorded and shown again after the second: same hashes, same logs."""
+    first = chain.client.block_number()
+    snapshot = chain.anvil.snapshot()
+    mint(chain, 5)
+    chain.anvil.mine(3)
+    recorded = _Recorded(chain.url)
+    catch_up(make(client=recorded))
+    chain.anvil.revert(snapshot)
+    chain.anvil.mine(5)
+    catch_up(make())
+    assert indexed(books) == []
+    recorded.replaying = True
+    catch_up(make(client=recorded))
+    kinds = [item.kind for item in books.inbox() if '"Transfer"' in item.payload]
+    assert kinds == ["chain.confirmed", "chain.reorged", "chain.confirmed"]
+    [event] = [one for one in books.events() if one.block_number > first]
+    assert (event.orphaned_times, event.level) == (1, ChainLevel.CONFIRMED)
+
+
+class _Recorded(ChainClient):
+    """Answers as the node did before, where it was asked the same before."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.replaying = False
+        self._seen: dict[str, Any] = {}
+
+    def _post(self, calls: Any) -> list[Any]:
+        if not self.replaying:
+            answers = super()._post(calls)
+            self._seen |= {repr(one): answer for one, answer in zip(calls, answers, strict=True)}
+            return answers
+        return [self._seen.get(repr(one)) for one in calls]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_sequence_of_blocks_and_reorgs_the_index_is_the_chain(
+    chain: Stage, books: Books, make: Make, seed: int
+) -> None:
+    dice, indexer = random.Random(seed), make()
+    snapshots = []
+    for amount in range(1, 24):
+        if snapshots and dice.random() < 0.25:
+            depth = dice.randint(1, min(10, len(snapshots)))
+            chain.anvil.revert(snapshots[-depth])
+            del snapshots[-depth:]
+        for _ in range(dice.randint(1, 3)):
+            snapshots.append(chain.anvil.snapshot())
+            mint(chain, *range(amount * 10, amount * 10 + dice.randint(0, 3)))
+        for _ in range(dice.randint(0, 2)):
+            indexer.step()
+    chain.anvil.mine(12)
+    catch_up(indexer)
+    assert indexed(books) == logs_on_chain(chain)
+    assert_delivered_exactly(books, chain.client.block_number())
+
+
+# -- two at once, killed, other chains, bad nodes --------------------------------------------------
+
+
+def test_of_two_indexers_the_second_fails_and_nothing_is_doubled(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    mint(chain, 1, 2)
+    chain.anvil.mine(6)
+    outrun = []
+
+    def overtake(methods: list[str]) -> None:
+        if "eth_getLogs" in methods and not outrun:
+            outrun.append(True)
+            catch_up(make())
+
+    with pytest.raises(LeaseLost):
+        make(client=HookedClient(chain.url, overtake)).step()
+    assert indexed(books) == logs_on_chain(chain)
+    assert delivered(books, "chain.confirmed") == ["1", "2"]
+    assert delivered(books, "chain.final") == ["1", "2"]
+
+
+@pytest.mark.parametrize("moment", range(24))
+def test_killed_at_any_moment_it_goes_on_with_nothing_missed_or_twice(
+    chain: Stage, sqlite: Books, clock: MovingClock, moment: int
+) -> None:
+    def build(fuse: Fuse) -> Indexer:
+        return Indexer(
+            FusedDatabase(sqlite.database.url, fuse),
+            FusedClient(chain.url, fuse),
+            CHAIN_ID,
+            clock,
+            watched={chain.dollar: "TestDollar"},
+            delivered=chain.dollar,
+            start_block=1,
+            finality=Finality(1, 3),
+        )
+
+    snapshot = chain.anvil.snapshot()
+    mint(chain, 1)
+    mint(chain, 2)
+    catch_up(build(Fuse()))
+    chain.anvil.revert(snapshot)
+    for amount in range(3, 7):
+        mint(chain, amount)
+    try:
+        catch_up(build(Fuse(moment)))
+    except Killed:
+        catch_up(build(Fuse()))
+    assert indexed(sqlite) == logs_on_chain(chain)
+    assert delivered(sqlite, "chain.confirmed") == ["1", "2", "3", "4", "5", "6"]
+    assert delivered(sqlite, "chain.final") == ["3", "4"]
+    assert sorted(delivered(sqlite, "chain.reorged")) == ["1", "2"]
+
+
+def test_another_chain_id_is_refused_and_nothing_is_written(books: Books, make: Make) -> None:
+    before = books.rows()
+    with pytest.raises(ChainMismatch):
+        make(chain_id=1).check_pinned()
+    with pytest.raises(ChainMismatch):
+        make(chain_id=1).step()
+    assert books.rows() == before
+
+
+def test_a_chain_without_our_contracts_block_is_refused_and_nothing_is_written(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    catch_up(make())
+    with books.database.write() as session:
+        session.connection().execute(sa.text("UPDATE chain SET anchor_hash = '0x00'"))
+    before = books.rows()
+    with pytest.raises(ChainMismatch, match="without the block of our contracts"):
+        make().check_pinned()
+    assert books.rows() == before
+
+
+def test_a_reorg_between_two_calls_mixes_no_branches(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    snapshot = chain.anvil.snapshot()
+    mint(chain, 1)
+    chain.anvil.mine(3)
+    done = []
+
+    def switch(methods: list[str]) -> None:
+        if "eth_getLogs" in methods and not done:
+            done.append(True)
+            chain.anvil.revert(snapshot)
+            mint(chain, 2)
+            chain.anvil.mine(3)
+
+    indexer = make(client=HookedClient(chain.url, switch))
+    assert indexer.step() is False
+    assert (books.events(), books.inbox()) == ([], [])
+    catch_up(indexer)
+    assert [amount for _, _, amount in indexed(books)] == ["2"]
+
+
+def test_a_short_answer_and_a_late_one_store_nothing(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    make().check_pinned()
+    before = books.rows()
+    for method in ("eth_blockNumber", "eth_getBlockByNumber", "eth_getLogs"):
+
+        def cut(methods: list[str], method: str = method) -> None:
+            if method in methods:
+                raise ChainUnavailable(problem="its answer is not complete")
+
+        with pytest.raises(ChainUnavailable):
+            make(client=HookedClient(chain.url, cut)).step()
+        assert books.rows() == before
+    mint(chain, 1)
+    catch_up(make())
+    assert indexed(books) == logs_on_chain(chain)
+
+
+def test_a_start_block_in_the_future_waits(chain: Stage, books: Books, make: Make) -> None:
+    indexer, before = make(start_block=chain.client.block_number() + 3), books.rows()
+    with pytest.raises(ChainUnavailable, match="has no block"):
+        indexer.step()
+    assert books.rows() == before
+    mint(chain, 1)
+    mint(chain, 2)
+    mint(chain, 3)
+    catch_up(indexer)
+    assert [amount for _, _, amount in indexed(books)] == ["3"]

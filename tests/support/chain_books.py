@@ -1,0 +1,105 @@
+"""A database for tests of the chain, and what such tests read from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel, col, select
+
+from chain import relayer
+from returns.db import Database
+from returns.ids import new_id
+from returns.tables import ChainEvent, InboxItem, Merchant, RelayAttempt, RelayTransaction
+
+
+class MovingClock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Books:
+    """A migrated database with one merchant."""
+
+    database: Database
+    merchant_id: UUID
+
+    def owe(self, to: str, *calls: bytes, at: datetime | None = None) -> list[UUID]:
+        """Enqueue calls in this order; returns their ids."""
+        ids = [new_id() for _ in calls]
+        with self.database.write() as session:
+            for relay_id, data in zip(ids, calls, strict=True):
+                relayer.enqueue(
+                    session,
+                    relay_id=relay_id,
+                    merchant_id=self.merchant_id,
+                    chain_id=31337,
+                    to=to,
+                    data=data,
+                    now=at or datetime(2026, 1, 1, tzinfo=UTC),
+                )
+        return ids
+
+    def relays(self) -> list[RelayTransaction]:
+        """All relayed transactions in the order of their intents."""
+        with self.database.read() as session:
+            query = select(RelayTransaction).order_by(col(RelayTransaction.id))
+            return list(session.exec(query))
+
+    def relay(self, relay_id: UUID) -> RelayTransaction:
+        """One relayed transaction."""
+        with self.database.read() as session:
+            return session.get_one(RelayTransaction, relay_id)
+
+    def attempts(self, relay_id: UUID) -> list[RelayAttempt]:
+        """Its signed bytes."""
+        with self.database.read() as session:
+            query = select(RelayAttempt).where(RelayAttempt.relay_id == relay_id)
+            return list(session.exec(query))
+
+    def inbox(self, kind: str | None = None) -> list[InboxItem]:
+        """What settlement was told, in order."""
+        with self.database.read() as session:
+            query = select(InboxItem).order_by(col(InboxItem.id))
+            return [item for item in session.exec(query) if kind in (None, item.kind)]
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """The payloads of one kind."""
+        return [json.loads(item.payload) for item in self.inbox(kind)]
+
+    def events(self, *, canonical: bool = True) -> list[ChainEvent]:
+        """Indexed events in the order of the chain."""
+        with self.database.read() as session:
+            query = select(ChainEvent).order_by(
+                col(ChainEvent.block_number), col(ChainEvent.log_index)
+            )
+            return [one for one in session.exec(query) if one.canonical is canonical]
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has, to show that nothing was written."""
+        with self.database.read() as session:
+            tables = SQLModel.metadata.sorted_tables
+            counts = {t.name: sa.select(sa.func.count()).select_from(t) for t in tables}
+            return {name: session.connection().scalar(one) or 0 for name, one in counts.items()}
+
+
+def with_merchant(database: Database) -> Books:
+    """Put one merchant into a migrated database."""
+    merchant = Merchant(slug="shop", name="Shop", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    with database.write() as session:
+        session.add(merchant)
+    return Books(database, merchant.id)

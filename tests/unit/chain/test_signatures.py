@@ -1,0 +1,115 @@
+"""Signatures of ordinary accounts: who signed, or nobody; never an exception."""
+
+import pytest
+from eth_account import Account
+from eth_keys import keys
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.signatures import normalise, recover
+
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+KEY = "0x" + "42" * 32
+SIGNER = Account.from_key(KEY).address.lower()
+DIGEST = bytes(range(32))
+
+digests = st.binary(min_size=32, max_size=32)
+private_keys = st.integers(1, ORDER - 1).map(lambda number: number.to_bytes(32, "big"))
+
+
+def sign(digest: bytes = DIGEST, key: str | bytes = KEY) -> bytes:
+    """r, s and v as 27 or 28."""
+    raw = bytes.fromhex(key[2:]) if isinstance(key, str) else key
+    signature = keys.PrivateKey(raw).sign_msg_hash(digest).to_bytes()
+    return signature[:64] + bytes([signature[64] + 27])
+
+
+def with_v(signature: bytes, v: int) -> bytes:
+    return signature[:64] + bytes([v])
+
+
+def twin(signature: bytes) -> bytes:
+    """The other signature of the same message by the same key: a high s, the other v."""
+    s = ORDER - int.from_bytes(signature[32:64], "big")
+    return signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]])
+
+
+@given(digests, private_keys)
+def test_finds_the_signer_in_either_form_of_v(digest: bytes, key: bytes) -> None:
+    signature, signer = sign(digest, key), Account.from_key(key).address.lower()
+    assert recover(digest, signature) == signer
+    assert recover(digest, with_v(signature, signature[64] - 27)) == signer
+
+
+@given(digests, private_keys)
+def test_refuses_the_malleable_twin(digest: bytes, key: bytes) -> None:
+    assert recover(digest, twin(sign(digest, key))) is None
+
+
+@given(digests)
+def test_another_message_has_another_signer(digest: bytes) -> None:
+    assert (recover(digest, sign()) == SIGNER) is (digest == DIGEST)
+
+
+@pytest.mark.parametrize("v", [*range(2, 27), *range(29, 256)])
+def test_refuses_every_other_v(v: int) -> None:
+    assert recover(DIGEST, with_v(sign(), v)) is None
+
+
+@pytest.mark.parametrize("length", [*range(65), 66, 96, 130, 4096])
+def test_refuses_every_other_length(length: int) -> None:
+    assert recover(DIGEST, (sign() * 64)[:length]) is None
+
+
+@pytest.mark.parametrize(
+    ("r", "s"),
+    [
+        (0, 1),
+        (1, 0),
+        (0, 0),
+        (ORDER, 1),
+        (ORDER - 1, ORDER - 1),
+        (1, ORDER // 2 + 1),
+        (2**256 - 1, 1),
+        (5, 1),
+    ],
+)
+@pytest.mark.parametrize("v", [0, 1, 27, 28])
+def test_refuses_numbers_that_make_no_signature(r: int, s: int, v: int) -> None:
+    signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([v])
+    assert recover(DIGEST, signature) is None
+
+
+def test_takes_the_largest_low_s_and_not_one_more() -> None:
+    """r = 1 is the abscissa of a point, so that only s decides."""
+    half = ORDER // 2
+    low = (1).to_bytes(32, "big") + half.to_bytes(32, "big") + b"\x1b"
+    high = (1).to_bytes(32, "big") + (half + 1).to_bytes(32, "big") + b"\x1b"
+    assert recover(DIGEST, low) is not None
+    assert recover(DIGEST, high) is None
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_never_raises(digest: bytes, signature: bytes) -> None:
+    assert recover(digest, signature) is None or len(digest) == 32
+
+
+@given(digests, st.binary(min_size=65, max_size=65))
+def test_agrees_with_the_reference_library(digest: bytes, signature: bytes) -> None:
+    ours = recover(digest, with_v(signature, signature[64] % 2 + 27))
+    if ours is None:
+        return
+    theirs = keys.Signature(with_v(signature, signature[64] % 2))
+    assert theirs.recover_public_key_from_msg_hash(digest).to_address() == ours
+
+
+def test_brings_a_keys_signature_into_the_contracts_form() -> None:
+    signature = sign()
+    raw = with_v(signature, signature[64] - 27)
+    assert normalise(SIGNER, DIGEST, raw) == signature
+    assert normalise(SIGNER, DIGEST, signature) == signature
+
+
+@given(st.binary(max_size=200))
+def test_leaves_what_is_not_the_holders_own_signature_alone(signature: bytes) -> None:
+    assert normalise(SIGNER, DIGEST, signature) == signature

@@ -1,0 +1,150 @@
+"""Typed data against the vectors that others published, and the message of ours."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from chain.signatures import recover
+from chain.typed_data import ReturnAuthorization, digest, typed_data_digest, wallet_request
+
+VECTORS = Path(__file__).parents[4] / "shared/data/vectors"
+ETHERS = VECTORS / "typed_data/typed-data.json.gz"
+MESSAGES = VECTORS / "eip712_messages"
+ESCROW = "0x" + "e5" * 20
+
+_DOMAIN = {
+    "name": "string",
+    "version": "string",
+    "chainId": "uint256",
+    "verifyingContract": "address",
+    "salt": "bytes32",
+}
+
+beside = pytest.mark.skipif(
+    not ETHERS.exists(), reason="the published vectors are not beside the project"
+)
+
+
+def an_authorization(**changes: Any) -> ReturnAuthorization:
+    fields: dict[str, Any] = {
+        "line": "0x" + "01" * 32,
+        "merchant": "0x" + "02" * 32,
+        "holder": "0x" + "03" * 20,
+        "token": "0x" + "04" * 20,
+        "tokenId": 2**256 - 1,
+        "amount": 1,
+        "remedy": 1,
+        "asset": "0x" + "05" * 20,
+        "refund": 10**18,
+        "recipient": "0x" + "06" * 20,
+        "deadline": 2**48 - 1,
+        "reclaimAfter": 1,
+        "commitUntil": 2,
+    }
+    return ReturnAuthorization(**(fields | changes))
+
+
+def _as_request(vector: dict[str, Any]) -> dict[str, Any]:
+    known = [{"name": n, "type": t} for n, t in _DOMAIN.items() if n in vector["domain"]]
+    return {
+        "types": {"EIP712Domain": known, **vector["types"]},
+        "primaryType": vector["primaryType"],
+        "domain": vector["domain"],
+        "message": vector["data"],
+    }
+
+
+@beside
+def test_every_published_digest_and_signature_is_ours_too() -> None:
+    vectors = json.loads(gzip.decompress(ETHERS.read_bytes()))
+    assert len(vectors) == 130
+    signed = 0
+    for vector in vectors:
+        found = typed_data_digest(_as_request(vector))
+        assert "0x" + found.hex() == vector["digest"], vector["name"]
+        if "signature" in vector:
+            signer = Account.from_key(vector["privateKey"]).address.lower()
+            assert recover(found, bytes.fromhex(vector["signature"][2:])) == signer
+            signed += 1
+    assert signed > 0
+
+
+@beside
+@pytest.mark.parametrize("file", ["valid_for_all", "valid_py_and_ethers", "valid_py_and_metamask"])
+def test_every_valid_message_has_a_digest(file: str) -> None:
+    messages = json.loads((MESSAGES / f"eip712_messages__{file}.json").read_text())
+    digests = {name: typed_data_digest(one) for name, one in messages.items()}
+    assert {len(one) for one in digests.values()} == {32}
+
+
+@beside
+def test_the_example_of_the_standard_has_its_published_digest() -> None:
+    messages = json.loads((MESSAGES / "eip712_messages__valid_for_all.json").read_text())
+    published = "be609aee343fb3c4b28e1df9e632fca64fcfaede20f02e86244efddf30957bd2"
+    assert typed_data_digest(messages["valid_eip712_example"]).hex() == published
+
+
+@beside
+def test_invalid_messages_are_refused() -> None:
+    messages = json.loads((MESSAGES / "eip712_messages__invalid.json").read_text())
+    for name, message in messages.items():
+        with pytest.raises(Exception):  # noqa: B017, PT011  (the library's errors share no tree)
+            pytest.fail(f"{name}: {typed_data_digest(message).hex()}")
+
+
+@pytest.mark.parametrize("field", [*ReturnAuthorization.__dataclass_fields__])
+def test_every_field_is_part_of_what_is_signed(field: str) -> None:
+    value = getattr(an_authorization(), field)
+    other: Any = "0x77" + str(value)[4:]
+    if isinstance(value, int):
+        other = value - 1 if value > 1 else value + 5
+    changed = an_authorization(**{field: other})
+    assert digest(changed, 1, ESCROW) != digest(an_authorization(), 1, ESCROW)
+
+
+def test_chain_and_contract_are_part_of_what_is_signed() -> None:
+    message = an_authorization()
+    variants = {
+        digest(message, 1, ESCROW),
+        digest(message, 2, ESCROW),
+        digest(message, 1, "0x" + "e6" * 20),
+    }
+    assert len(variants) == 3
+
+
+def test_the_wallet_is_shown_exactly_what_is_hashed() -> None:
+    request = wallet_request(an_authorization(), 31337, ESCROW)
+    text = json.loads(json.dumps(request))
+    assert typed_data_digest(text) == digest(an_authorization(), 31337, ESCROW)
+    assert text["message"]["tokenId"] == str(2**256 - 1)
+    assert text["primaryType"] == "ReturnAuthorization"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tokenId", 2**256),
+        ("tokenId", -1),
+        ("deadline", 2**48),
+        ("remedy", 256),
+        ("holder", "0x12"),
+        ("line", "0x12" * 32),
+    ],
+)
+def test_what_does_not_fit_the_struct_has_no_digest(field: str, value: Any) -> None:
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        pytest.fail(digest(an_authorization(**{field: value}), 1, ESCROW).hex())
+
+
+def test_the_type_is_the_contracts_type() -> None:
+    request = wallet_request(an_authorization(), 1, ESCROW)
+    fields = request["types"]["ReturnAuthorization"]
+    text = "ReturnAuthorization(" + ",".join(f"{f['type']} {f['name']}" for f in fields) + ")"
+    source = Path(__file__).parents[3] / "contracts" / "src" / "ReturnEscrow.sol"
+    assert text in source.read_text().replace('"\n        "', "")
+    assert len(keccak(text=text)) == 32
