@@ -1,11 +1,12 @@
 """Holds: what the escrow holds for which line, as confirmed events tell it."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from returns.tables import Hold, ReturnLine
+from custody.authorizations import message_of
+from returns.tables import Authorization, Hold, ReturnLine
 from returns.words import HoldState
 
 #: What each event of the escrow makes of a hold.
@@ -18,6 +19,11 @@ STATE_AFTER = {
 }
 
 
+#: A later fact is not taken back by an earlier one that comes late.
+_RANK = {HoldState.HELD: 0, HoldState.COMMITTED: 1}
+_ENDED = 2
+
+
 def record(
     session: Session,
     line: ReturnLine,
@@ -26,16 +32,52 @@ def record(
     chain_id: int,
     now: datetime,
 ) -> None:
-    """Bring the line's hold to what an event says."""
-    if name == "Deposited":
-        session.merge(_opened(line, args, chain_id, now))
-        return
+    """Bring the line's hold to what an event says; told twice, or late, it changes nothing."""
     hold = session.get(Hold, line.id)
-    if hold is None or name not in STATE_AFTER:
+    if name == "Deposited" and hold is None:
+        session.add(_opened(line, args, chain_id, now))
         return
-    hold.state, hold.updated_at = STATE_AFTER[name], now
+    state = STATE_AFTER.get(name)
+    if hold is None or state is None or _rank(state) < _rank(hold.state):
+        return
+    hold.state, hold.updated_at = state, now
     if name == "Committed":
-        hold.reclaim_after = _moment(args)
+        hold.reclaim_after = _moment(args["reclaimAfter"])
+
+
+def undo(session: Session, line: ReturnLine, name: str, now: datetime) -> None:
+    """A reorg took an event back: the hold is again what it was before."""
+    hold = session.get(Hold, line.id)
+    if hold is None or name not in {"Deposited", *STATE_AFTER}:
+        return
+    if name == "Deposited":
+        session.delete(hold)
+        return
+    dates = _signed_dates(session, line)
+    committed = name != "Committed" and hold.reclaim_after == dates.committed
+    hold.state = HoldState.COMMITTED if committed else HoldState.HELD
+    hold.reclaim_after = dates.committed if committed else dates.first
+    hold.updated_at = now
+
+
+class _Dates(NamedTuple):
+    first: datetime
+    committed: datetime
+
+
+def _signed_dates(session: Session, line: ReturnLine) -> _Dates:
+    """The two reclaim dates that the holder signed."""
+    query = (
+        select(Authorization)
+        .where(Authorization.line_id == line.id, col(Authorization.signature).is_not(None))
+        .order_by(col(Authorization.id).desc())
+    )
+    message = message_of(session.exec(query.limit(1)).one())
+    return _Dates(_moment(message.reclaimAfter), _moment(message.commitUntil))
+
+
+def _rank(state: HoldState) -> int:
+    return _RANK.get(state, _ENDED)
 
 
 def _opened(line: ReturnLine, args: dict[str, Any], chain_id: int, now: datetime) -> Hold:
@@ -47,10 +89,10 @@ def _opened(line: ReturnLine, args: dict[str, Any], chain_id: int, now: datetime
         token_id=int(args["tokenId"]),
         depositor=args["depositor"],
         state=HoldState.HELD,
-        reclaim_after=_moment(args),
+        reclaim_after=_moment(args["reclaimAfter"]),
         updated_at=now,
     )
 
 
-def _moment(args: dict[str, Any]) -> datetime:
-    return datetime.fromtimestamp(int(args["reclaimAfter"]), UTC)
+def _moment(seconds: object) -> datetime:
+    return datetime.fromtimestamp(int(str(seconds)), UTC)

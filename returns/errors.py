@@ -126,7 +126,7 @@ class NotFound(NotAllowed):
 class MethodNotAllowed(NotAllowed):
     status = 405
     sentence = "This address does not know that method."
-    next_step = "Look the address up at /docs."
+    next_step = "Look the address up in /openapi.json."
 
 
 class WebhookRefused(NotAllowed):
@@ -182,6 +182,11 @@ class RemedyNotPayable(Conflict):
 class HolderUnknown(Conflict):
     sentence = "The chain does not say who holds the token, so nobody could sign for it."
     next_step = "Wait until the chain answers, or deny the return."
+
+
+class TokenNotReturnable(Conflict):
+    sentence = "The token cannot go back to its holder: {problem}."
+    next_step = "Let the line go on, or clear it with processor and chain first."
 
 
 class AuthorizationExpired(Conflict):

@@ -11,6 +11,8 @@ import uuid_utils.compat
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #: Crockford's check characters: the symbol of the number modulo 37.
 _CHECK = _CROCKFORD + "*~$=U"
+#: Letters that people read for digits; no RMA number contains them.
+_MISREAD = str.maketrans("OIL", "011")
 _RMA = re.compile(r"RMA-([0-9A-Z]{4})-([0-9A-Z]{4})-([0-9A-Z*~$=])\Z")
 
 
@@ -47,15 +49,16 @@ def parse_rma(text: str) -> str | None:
     match = _RMA.match(text.strip().upper())
     if match is None:
         return None
-    body = (match[1] + match[2]).translate(str.maketrans("OIL", "011"))
+    body = (match[1] + match[2]).translate(_MISREAD)
+    check = match[3].translate(_MISREAD)
     if any(char not in _CROCKFORD for char in body):
         return None
     number = 0
     for char in body:
         number = number << 5 | _CROCKFORD.index(char)
-    if _CHECK[number % 37] != match[3]:
+    if _CHECK[number % 37] != check:
         return None
-    return f"RMA-{body[:4]}-{body[4:]}-{match[3]}"
+    return f"RMA-{body[:4]}-{body[4:]}-{check}"
 
 
 def token_asset(chain_id: int, collection: str, token_id: int) -> str:

@@ -17,6 +17,10 @@ CRYPTO_EXPONENTS = {"ETH": 18, "TUSD": 6}
 MAX_AMOUNT = 2**256 - 1
 
 _DIGITS = re.compile(r"(0|[1-9][0-9]{0,77})\Z")
+#: A price as files write it, short enough to be calculated with exactly.
+_PRICE = re.compile(r"[+-]?[0-9.]{1,100}([eE][+-]?[0-9]{1,3})?\Z")
+#: No amount has more digits before the point, whatever its currency.
+_MAX_DIGITS = len(str(MAX_AMOUNT))
 
 
 def exponent_of(currency: str) -> int:
@@ -82,6 +86,8 @@ def parse_amount(text: object) -> int:
 
 def from_decimal(text: str, currency: str) -> Money:
     """Read a price in major units ("59.9" ETH) exactly; digits below the minor unit are refused."""
+    if not _PRICE.match(text.strip()):
+        raise AmountInvalid(amount=text[:100])
     with localcontext() as context:
         context.prec = 120
         try:
@@ -98,10 +104,11 @@ def to_minor_half_even(major: Decimal, currency: str) -> Money:
 
     For prices that somebody else derived from a rate; amounts that we owe are never rounded.
     """
+    if not major.is_finite() or major < 0 or major.adjusted() > _MAX_DIGITS:
+        raise AmountInvalid(amount=str(major)[:100])
     with localcontext() as context:
-        context.prec = 120
-        if not major.is_finite() or major < 0:
-            raise AmountInvalid(amount=str(major))
+        # Every digit takes part: cut to fewer first, the amount would be rounded twice.
+        context.prec = len(major.as_tuple().digits) + 120
         minor = major.scaleb(exponent_of(currency)).to_integral_value(ROUND_HALF_EVEN)
     return Money(int(minor), currency)
 

@@ -30,6 +30,12 @@ from returns.tables import (
 )
 from returns.words import HoldState, LineState
 
+#: What a person may do with a line that waits for them.
+_ACTIONS = {
+    LineState.IN_REVIEW: ["approve", "deny"],
+    LineState.NEEDS_ATTENTION: ["retry", "release"],
+}
+
 
 def find_case(
     session: Session, merchant_id: UUID, text: str, order_id: UUID | None = None
@@ -110,16 +116,21 @@ def timeline(session: Session, case: ReturnCase) -> list[dict[str, Any]]:
 
 
 def review_queue(session: Session, merchant_id: UUID, limit: int = 200) -> list[dict[str, Any]]:
-    """Lines that wait for a person, the oldest first, with the reasons why."""
+    """Lines that wait for a person, the oldest first, why, and what the person may do."""
     query = (
         select(ReturnLine, ReturnCase)
         .join(ReturnCase, col(ReturnCase.id) == ReturnLine.case_id)
-        .where(ReturnLine.merchant_id == merchant_id, ReturnLine.state == LineState.IN_REVIEW)
+        .where(ReturnLine.merchant_id == merchant_id, col(ReturnLine.state).in_(_ACTIONS))
         .order_by(col(ReturnLine.updated_at))
         .limit(limit)
     )
     return [
-        {"rma": case.rma, "reason": case.reason.value, **line_view(session, line)}
+        {
+            "rma": case.rma,
+            "reason": case.reason.value,
+            "actions": _ACTIONS[line.state],
+            **line_view(session, line),
+        }
         for line, case in session.exec(query)
     ]
 

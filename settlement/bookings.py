@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from returns import ledger
 from returns.ids import token_asset
 from returns.ledger import Move
-from returns.tables import Leg, Order, OrderLine, Payment, ReturnCase, ReturnLine
+from returns.tables import JournalEntry, Leg, Order, OrderLine, Payment, ReturnCase, ReturnLine
 from returns.words import LegKind
 
 _TOKEN_MOVES = {
@@ -41,26 +41,39 @@ def book(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """Book what a leg has done; a commit moves nothing and books nothing."""
     moves = _token_moves(session, line, leg.kind) + _money_moves(session, line, leg)
     if moves:
-        # A leg that a reorg undid and that happened again is booked again.
-        count = sum(entry.cause == leg.id for entry in ledger.entries_of(session, line.id))
-        ledger.post(session, line, _kind(leg, count // 2), leg.id, moves, now)
+        ledger.post(session, line, _kind(session, line, leg.kind.value, leg.id), leg.id, moves, now)
 
 
 def unbook(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """A reorg or a late failure undid a leg: reverse its newest booking, once."""
-    entries = [entry for entry in ledger.entries_of(session, line.id) if entry.cause == leg.id]
-    if entries and not entries[-1].kind.endswith(".reversed"):
-        ledger.reverse(session, entries[-1], leg.id, now)
+    _reverse_newest(session, line, leg.id, now)
 
 
 def book_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
     """The depositor took the token back without us."""
     moves = [_token_move(session, line, ledger.ESCROW, ledger.CUSTOMERS)]
-    ledger.post(session, line, "reclaim", line.id, moves, now)
+    ledger.post(session, line, _kind(session, line, "reclaim", line.id), line.id, moves, now)
 
 
-def _kind(leg: Leg, repeats: int) -> str:
-    return leg.kind.value if repeats == 0 else f"{leg.kind.value}.{repeats + 1}"
+def unbook_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
+    """A reorg took the reclaim back."""
+    _reverse_newest(session, line, line.id, now)
+
+
+def _kind(session: Session, line: ReturnLine, kind: str, cause: UUID) -> str:
+    """What a reorg undid and what happened again is booked again, under a number."""
+    repeats = len(_of_cause(session, line, cause)) // 2
+    return kind if repeats == 0 else f"{kind}.{repeats + 1}"
+
+
+def _reverse_newest(session: Session, line: ReturnLine, cause: UUID, now: datetime) -> None:
+    entries = _of_cause(session, line, cause)
+    if entries and not entries[-1].kind.endswith(".reversed"):
+        ledger.reverse(session, entries[-1], cause, now)
+
+
+def _of_cause(session: Session, line: ReturnLine, cause: UUID) -> list[JournalEntry]:
+    return [entry for entry in ledger.entries_of(session, line.id) if entry.cause == cause]
 
 
 def _token_moves(session: Session, line: ReturnLine, kind: LegKind) -> list[Move]:

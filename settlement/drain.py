@@ -64,8 +64,15 @@ def _guarded(runtime: Runtime, item: Item, handle: Callable[[Runtime, Item], Non
             fault,
             exc_info=not expected,
         )
+        _give_back(runtime, item, f"{type(fault).__name__}: {fault}")
+
+
+def _give_back(runtime: Runtime, item: Item, problem: str) -> None:
+    try:
         with runtime.database.write() as session:
-            work.postpone(session, item, runtime.clock(), f"{type(fault).__name__}: {fault}")
+            work.postpone(session, item, runtime.clock(), problem)
+    except LeaseLost as lost:
+        log.warning("work.lease_lost row=%s problem=%s", item.id, lost)
 
 
 def _take_in(runtime: Runtime, item: InboxItem) -> None:

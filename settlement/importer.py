@@ -166,7 +166,7 @@ def _order(values: Mapping[str, str], collection: str, shift: timedelta) -> Orde
     price = _price(values, tender)
     token = {"collection": collection, "token_id": values["token_id"], "price": price}
     try:
-        moment = parse_day(values["placed_at"]) + shift
+        moment = _shifted(parse_day(values["placed_at"]), shift)
         names = {name: values[name] for name in ("number", "customer", "buyer_wallet")}
         payment = _payment(values["number"], tender, price)
         rest = {"placed_at": moment, "channel": "import", "lines": [token], "payment": payment}
@@ -213,8 +213,18 @@ def parse_day(text: str) -> datetime:
             moment: datetime = parse(text)
         except ValueError:
             continue
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:
+            break
     raise RowInvalid("the day is not a date")
+
+
+def _shifted(moment: datetime, shift: timedelta) -> datetime:
+    try:
+        return moment + shift
+    except OverflowError:
+        raise RowInvalid("the day is not a date") from None
 
 
 def _shift(rows: list[tuple[int, dict[str, str]]], column: str, last_day: date | None) -> timedelta:

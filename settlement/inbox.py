@@ -32,10 +32,8 @@ def _chain_shows(level: ChainLevel) -> Callable[..., None]:
         line = _line(session, event)
         if line is None:
             return
-        if level is ChainLevel.CONFIRMED:
-            holds.record(
-                session, line, event["name"], event["args"], terms.deployment.chain_id, now
-            )
+        chain_id = terms.deployment.chain_id
+        holds.record(session, line, event["name"], event["args"], chain_id, now)
         if event["name"] == "Reclaimed":
             legs.reclaimed(session, line.id, now)
         kind = LEG_OF_EVENT.get(event["name"])
@@ -49,7 +47,12 @@ def _chain_shows(level: ChainLevel) -> Callable[..., None]:
 def _chain_undid(session: Session, _terms: Terms, event: dict[str, Any], now: datetime) -> None:
     line = _line(session, event)
     kind = LEG_OF_EVENT.get(event["name"])
-    if line is not None and kind is not None:
+    if line is None:
+        return
+    holds.undo(session, line, event["name"], now)
+    if event["name"] == "Reclaimed":
+        legs.unreclaimed(session, line.id, now)
+    if kind is not None:
         legs.undone(session, line.id, kind, now)
 
 
@@ -66,7 +69,8 @@ def _processor_refund(
         log.warning("processor.refund_unknown refund=%s", refund["id"])
         return
     if (int(refund["amount"]), refund["currency"]) != (leg.amount, leg.currency):
-        legs.failed(session, leg.id, f"the processor paid {refund['amount']} instead", now)
+        problem = f"the processor tells of {refund['amount']} {refund['currency']} instead"
+        legs.doubted(session, leg.id, problem, now)
     elif refund["status"] == "succeeded":
         legs.refunded(session, terms, leg.id, refund["id"], now)
     elif refund["status"] == "failed":

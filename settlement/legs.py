@@ -7,6 +7,7 @@ is the ledger itself. What happened comes back through the inbox and ends in `ob
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
@@ -15,17 +16,22 @@ from sqlmodel import Session, col, select
 from chain import relayer
 from custody.authorizations import message_of
 from custody.calls import calldata
-from returns import cases, locks, work
-from returns.errors import RefundAboveRemainder
+from returns import cases, lifecycle, locks, work
+from returns.errors import RefundAboveRemainder, TokenNotReturnable
+from returns.ids import new_id
 from returns.remainder import check_remainder
-from returns.tables import Authorization, Leg, ReturnLine
-from returns.words import ChainLevel, LegKind, LegState, LineState
+from returns.tables import Authorization, Hold, Leg, ReturnLine
+from returns.words import ChainLevel, HoldState, LegKind, LegState, LineState
 from settlement import bookings, plans
 from settlement.plans import Step, Terms
+
+log = logging.getLogger(__name__)
 
 ACTOR = "undrop"
 
 _CHAIN_LEGS = frozenset(LegKind) - {LegKind.PROCESSOR_REFUND, LegKind.CREDIT}
+#: Lines that a failed leg does not move: a person has them already, or nothing is under way.
+_HANDED_OVER = lifecycle.REOPENABLE | {LineState.NEEDS_ATTENTION, LineState.IN_REVIEW}
 _DONE = frozenset({LegState.CONFIRMED, LegState.FINAL})
 _LEVEL_STATE = {ChainLevel.CONFIRMED: LegState.CONFIRMED, ChainLevel.FINAL: LegState.FINAL}
 
@@ -50,6 +56,9 @@ def start(
         line = cases.advance(session, line.id, step.state, actor=actor, reason=reason, now=now)
     earlier = _attempts(session, line.id, step.kind)
     if earlier and earlier[-1].state is not LegState.FAILED:
+        # Under way already, or done while a person was looking: then the next one is due.
+        if _is_done(step, earlier[-1].state):
+            _go_on(session, terms, line, earlier[-1], now)
         return
     leg = Leg(
         merchant_id=line.merchant_id,
@@ -66,6 +75,47 @@ def start(
     session.add(leg)
     session.flush()
     _set_going(session, terms, line, leg, now)
+
+
+def resume(
+    session: Session, terms: Terms, line: ReturnLine, actor: str, reason: str, now: datetime
+) -> None:
+    """A person lets a line that needed attention go on with the first thing that is not done.
+
+    A leg that failed is tried anew, as another attempt under another key.
+    """
+    if _attempts(session, line.id, LegKind.RELEASE):
+        start(session, terms, line, plans.release(), actor, reason, now)
+        return
+    for step in plans.steps(line.remedy, line.disposition):
+        attempts = _attempts(session, line.id, step.kind)
+        if not attempts or not _is_done(step, attempts[-1].state):
+            start(session, terms, line, step, actor, reason, now)
+            return
+    cases.advance(session, line.id, LineState.SETTLING, actor=actor, reason=reason, now=now)
+    cases.advance(session, line.id, LineState.SETTLED, actor=actor, reason=reason, now=now)
+
+
+def give_back(
+    session: Session, terms: Terms, line: ReturnLine, actor: str, reason: str, now: datetime
+) -> None:
+    """A person sends a held token back to its depositor instead of going on.
+
+    Raises `TokenNotReturnable` unless the escrow holds it and nothing was paid or may have been.
+    """
+    hold = session.get(Hold, line.id)
+    if hold is None or hold.state not in (HoldState.HELD, HoldState.COMMITTED):
+        raise TokenNotReturnable(problem="the escrow does not hold it")
+    for kind in (LegKind.PROCESSOR_REFUND, LegKind.CREDIT, LegKind.SETTLE, LegKind.BURN):
+        if any(leg.state is not LegState.FAILED for leg in _attempts(session, line.id, kind)):
+            raise TokenNotReturnable(problem=f"{kind.value} was done, or may have been")
+    start(session, terms, line, plans.release(), actor, reason, now)
+
+
+def _is_done(step: Step, state: LegState) -> bool:
+    if step.proceeds_at is ChainLevel.CONFIRMED:
+        return state in _DONE
+    return state is LegState.FINAL
 
 
 def _recipient(session: Session, line: ReturnLine, kind: LegKind) -> str | None:
@@ -161,6 +211,17 @@ def failed(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
     _hand_over(session, line, leg, problem, now)
 
 
+def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
+    """A leg had another effect than it should: neither done nor failed, a person looks."""
+    line, leg = _lock(session, leg_id)
+    if leg.state in _DONE or leg.state is LegState.FAILED:
+        return
+    leg.state, leg.error, leg.updated_at = LegState.UNKNOWN, problem[:1000], now
+    if line.state not in _HANDED_OVER:
+        to = LineState.NEEDS_ATTENTION
+        cases.advance(session, line.id, to, actor=ACTOR, reason=problem, now=now)
+
+
 def undone(session: Session, line_id: UUID, kind: LegKind, now: datetime) -> None:
     """A reorg took a confirmed effect back; the relayer sends its bytes again."""
     _, line = locks.lock_line(session, line_id)
@@ -187,6 +248,17 @@ def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:
     bookings.withdraw_grant(session, line, now)
 
 
+def unreclaimed(session: Session, line_id: UUID, now: datetime) -> None:
+    """A reorg took a reclaim back: the escrow holds the token again, and a person looks."""
+    _, line = locks.lock_line(session, line_id)
+    if line.state is not LineState.RECLAIMED:
+        return
+    to, reason = LineState.NEEDS_ATTENTION, "a reorg took the reclaim back"
+    cases.advance(session, line_id, to, actor=ACTOR, reason=reason, now=now)
+    bookings.unbook_reclaim(session, line, now)
+    bookings.grant(session, line, new_id(), now)
+
+
 def _reaches(step: Step, before: LegState, level: ChainLevel) -> bool:
     if step.proceeds_at is ChainLevel.CONFIRMED:
         return before not in _DONE
@@ -199,6 +271,15 @@ def _complete(
     leg.state, leg.updated_at = state, now
     session.flush()
     bookings.book(session, line, leg, now)
+    if line.state is LineState.NEEDS_ATTENTION and leg.kind in _CHAIN_LEGS:
+        # What the chain did is booked whatever a person has yet to decide; the line waits.
+        log.warning("leg.done_while_waiting leg=%s kind=%s line=%s", leg.id, leg.kind, line.id)
+        return
+    _go_on(session, terms, line, leg, now)
+
+
+def _go_on(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
+    """A leg is done: start what follows, or say that the line is at its end."""
     if leg.kind is LegKind.DEPOSIT:
         _advance(session, line, LineState.IN_CUSTODY, "the escrow holds the token", leg, now)
     following = plans.step_after(line.remedy, line.disposition, leg.kind)
@@ -222,7 +303,7 @@ def _hand_over(session: Session, line: ReturnLine, leg: Leg, problem: str, now: 
     """A token that has not moved goes back to review; anything later needs a closer look."""
     untouched = leg.kind in (LegKind.DEPOSIT, LegKind.SWAP)
     to = LineState.IN_REVIEW if untouched else LineState.NEEDS_ATTENTION
-    if line.state in (LineState.NEEDS_ATTENTION, LineState.IN_REVIEW):
+    if line.state in _HANDED_OVER:
         return
     reason = f"{leg.kind.value} failed: {problem}. Nothing was moved by it"
     cases.advance(session, line.id, to, actor=ACTOR, reason=reason, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +20,18 @@ from settlement import legs
 from settlement.plans import Terms
 from settlement.processors.base import Processor, ProcessorRefund, RefundDeclined
 
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """A payout that was said to be made; `obstacle` is why it must not start (any more)."""
+
+    leg: Leg
+    charge: str
+    obstacle: str | None
+
+
+#: The token is the merchant's or gone: a refund that failed later is paid without a race.
+_TAKEN = (HoldState.SETTLED, HoldState.BURNED)
 _OVER = (LegState.CONFIRMED, LegState.FINAL, LegState.FAILED)
 
 
@@ -29,41 +42,51 @@ def pay(
     intent = _prepare(database, clock, terms, item)
     if intent is None:
         return
-    leg, charge = intent
     try:
-        refund = _ask(processor, leg, charge)
+        refund = _ask(processor, intent)
     except RefundDeclined as declined:
-        with database.write() as session:
-            work.finish(session, item, clock())
-            legs.failed(session, leg.id, str(declined), clock())
-        return
+        _give_up(database, clock, item, str(declined))
     except ProcessorUnavailable as silence:
-        with database.write() as session:
-            locks.lock_leg(session, leg.id).state = LegState.UNKNOWN
-            work.postpone(session, item, clock(), str(silence))
-        return
-    _record(database, clock, processor, item, leg.id, refund)
+        _leave_open(database, clock, item, str(silence))
+    else:
+        if refund is None:
+            _give_up(database, clock, item, str(intent.obstacle))
+        else:
+            _record(database, clock, processor, item, intent.leg.id, refund)
 
 
-def _prepare(
-    database: Database, clock: Clock, terms: Terms, item: OutboxItem
-) -> tuple[Leg, str] | None:
+def _prepare(database: Database, clock: Clock, terms: Terms, item: OutboxItem) -> _Intent | None:
     """Check under locks that the payout is due, and say so before anything leaves us."""
     now = clock()
     with database.write() as session:
         _, line = locks.lock_line(session, session.get_one(Leg, item.subject_id).line_id)
         leg = locks.lock_leg(session, item.subject_id)
-        problem = _obstacle(session, terms, line, now) if leg.state is LegState.PLANNED else None
-        if leg.state in _OVER or problem is not None:
+        if leg.state in _OVER:
             work.finish(session, item, now)
-            if problem is not None:
-                legs.failed(session, leg.id, problem, now)
             return None
-        if leg.state is LegState.PLANNED:
-            leg.state, leg.updated_at = LegState.SENT, now
-        else:
+        obstacle = _obstacle(session, terms, line, now)
+        if leg.state is LegState.PLANNED and obstacle is not None:
+            work.finish(session, item, now)
+            legs.failed(session, leg.id, obstacle, now)
+            return None
+        leg.state = LegState.SENT if leg.state is LegState.PLANNED else LegState.UNKNOWN
+        leg.updated_at = now if leg.state is LegState.SENT else leg.updated_at
+        return _Intent(leg, _charge(session, line), obstacle)
+
+
+def _give_up(database: Database, clock: Clock, item: OutboxItem, problem: str) -> None:
+    with database.write() as session:
+        work.finish(session, item, clock())
+        legs.failed(session, item.subject_id, problem, clock())
+
+
+def _leave_open(database: Database, clock: Clock, item: OutboxItem, problem: str) -> None:
+    """The answer is lost. Its webhook may have been quicker: what is over stays over."""
+    with database.write() as session:
+        leg = locks.lock_leg(session, item.subject_id)
+        if leg.state not in _OVER:
             leg.state = LegState.UNKNOWN
-        return leg, _charge(session, line)
+        work.postpone(session, item, clock(), problem)
 
 
 def _obstacle(session: Session, terms: Terms, line: ReturnLine, now: datetime) -> str | None:
@@ -71,9 +94,10 @@ def _obstacle(session: Session, terms: Terms, line: ReturnLine, now: datetime) -
     hold = session.get(Hold, line.id)
     if line.state is not LineState.SETTLING:
         return f"the line is {line.state.value}"
-    if hold is None or hold.state is not HoldState.COMMITTED:
+    if hold is None or hold.state not in (HoldState.COMMITTED, *_TAKEN):
         return "the hold is not committed"
-    if hold.reclaim_after - now <= terms.processor_worst_case:
+    late = hold.reclaim_after - now <= terms.processor_worst_case
+    if hold.state is HoldState.COMMITTED and late:
         return "the holder could reclaim the token before the refund is certain"
     try:
         check_remainder(session, line)
@@ -87,10 +111,16 @@ def _charge(session: Session, line: ReturnLine) -> str:
     return session.exec(select(Payment).where(Payment.order_id == case.order_id)).one().reference
 
 
-def _ask(processor: Processor, leg: Leg, charge: str) -> ProcessorRefund:
-    """Ask once; after a lost answer look up first, since not every processor honours keys."""
+def _ask(processor: Processor, intent: _Intent) -> ProcessorRefund | None:
+    """Ask once; after a lost answer look up first, since not every processor honours keys.
+
+    None: the processor has never heard of the payout, and by now it must not start any more.
+    """
+    leg = intent.leg
     known = processor.find(leg.id) if leg.state is LegState.UNKNOWN else None
-    return known or processor.refund(leg.id, charge, leg.amount, leg.currency)
+    if known is not None or intent.obstacle is not None:
+        return known
+    return processor.refund(leg.id, intent.charge, leg.amount, leg.currency)
 
 
 def _record(

@@ -103,6 +103,20 @@ class Books:
         """Legs whose effect the books take for certain."""
         return (leg for leg in self.legs if leg.state in _DONE and leg.kind in kinds)
 
+    def booked(self) -> Iterator[Leg]:
+        """Legs that must stand in the ledger: a commit books nothing, a burn only once final."""
+        for leg in self.done(*(set(LegKind) - {LegKind.COMMIT})):
+            if leg.kind is not LegKind.BURN or leg.state is LegState.FINAL:
+                yield leg
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What explains facts of processors and chain, since other merchants use the same ones."""
+
+    payouts: frozenset[str]
+    held: frozenset[str]
+
 
 @dataclass
 class Sides:
@@ -110,6 +124,7 @@ class Sides:
 
     books: Books
     later: Books
+    elsewhere: Elsewhere
     refunds: list[ProcessorRefund]
     chain: ChainEvidence
     now: datetime
@@ -126,7 +141,8 @@ def run(runtime: Runtime, merchant_id: UUID) -> tuple[ReconciliationRun, list[Br
     chain = collect(runtime.client, runtime.deployment, _tokens(books))
     with runtime.database.read() as session:
         later = read_books(session, merchant_id)
-    sides = Sides(books, later, refunds, chain, runtime.clock())
+        elsewhere = _read_elsewhere(session, merchant_id)
+    sides = Sides(books, later, elsewhere, refunds, chain, runtime.clock())
     found = [difference for check in CHECKS for difference in check(sides)]
     with runtime.database.write() as session:
         row = _store_run(session, merchant_id, sides)
@@ -164,6 +180,23 @@ def read_books(session: Session, merchant_id: UUID) -> Books:
     )
 
 
+def _read_elsewhere(session: Session, merchant_id: UUID) -> Elsewhere:
+    payouts = select(Leg.id).where(
+        Leg.merchant_id != merchant_id,
+        Leg.kind == LegKind.PROCESSOR_REFUND,
+        Leg.state != LegState.FAILED,
+    )
+    held = (
+        select(OrderLine)
+        .join(ReturnLine, col(ReturnLine.order_line_id) == OrderLine.id)
+        .join(Leg, col(Leg.line_id) == ReturnLine.id)
+        .where(Leg.merchant_id != merchant_id, Leg.kind == LegKind.DEPOSIT)
+        .where(Leg.state != LegState.FAILED, col(ReturnLine.state).not_in(lifecycle.RESTING))
+    )
+    tokens = (token_asset(t.chain_id, t.collection, t.token_id) for t in session.exec(held))
+    return Elsewhere(frozenset(map(str, session.exec(payouts))), frozenset(tokens))
+
+
 def _tokens(books: Books) -> set[tuple[str, int]]:
     """Tokens whose place the books claim to know."""
     bought = (books.order_lines[books.lines[leg.line_id].order_line_id] for leg in books.legs)
@@ -180,9 +213,14 @@ def _processor(sides: Sides) -> Iterator[Difference]:
             by_key[refund.key].append(refund)
     for leg in sides.books.done(LegKind.PROCESSOR_REFUND):
         yield from _compare_refunds(leg, by_key.get(str(leg.id), []))
-    ours = {str(leg.id) for leg in sides.later.legs if leg.kind is LegKind.PROCESSOR_REFUND}
+    # A payout that failed in the books explains no refund.
+    explained = sides.elsewhere.payouts | {
+        str(leg.id)
+        for leg in (*sides.books.legs, *sides.later.legs)
+        if leg.kind is LegKind.PROCESSOR_REFUND and leg.state is not LegState.FAILED
+    }
     for key, refunds in by_key.items():
-        if key not in ours:
+        if key not in explained:
             for refund in refunds:
                 paid = f"{refund.amount} {refund.currency}"
                 yield Difference("processor.unknown", refund.id, None, "no refund", paid)
@@ -249,12 +287,13 @@ def _compare_holder(sides: Sides, leg: Leg, expected: str) -> Iterator[Differenc
 
 
 def _inbound(sides: Sides) -> Iterator[Difference]:
-    explained = {
-        sides.later.asset(leg.line_id)
-        for leg in sides.later.legs
+    explained = sides.elsewhere.held | {
+        books.asset(leg.line_id)
+        for books in (sides.books, sides.later)
+        for leg in books.legs
         if leg.kind is LegKind.DEPOSIT
         and leg.state is not LegState.FAILED
-        and sides.later.lines[leg.line_id].state not in lifecycle.RESTING
+        and books.lines[leg.line_id].state not in lifecycle.RESTING
     }
     for collection, token_id in sorted(sides.chain.in_escrow):
         asset = token_asset(sides.chain.chain_id, collection, token_id)
@@ -280,7 +319,7 @@ def _ledger(sides: Sides) -> Iterator[Difference]:
         if not entry.kind.endswith(".reversed")
         and (entry.line_id, entry.cause, entry.kind) not in undone
     }
-    for leg in books.done(*(set(LegKind) - {LegKind.COMMIT})):
+    for leg in books.booked():
         yield from _compare_booking(books, leg, standing.get((leg.line_id, leg.id)))
     granted = {entry.line_id for entry in standing.values() if entry.kind == "grant"}
     for line in books.lines.values():
@@ -380,8 +419,8 @@ def _store_breaks(
         (row.code, row.subject): row
         for row in session.exec(select(Break).where(Break.merchant_id == merchant_id))
     }
-    for difference in found:
-        key = (difference.code, difference.subject)
+    # One row for a subject, however often it was found.
+    for key, difference in {(one.code, one.subject): one for one in found}.items():
         row = known.pop(key, None) or _new_break(merchant_id, difference, now)
         if row.resolved_at is not None:
             row.first_seen = now

@@ -12,7 +12,7 @@ import jwt
 from jwt.types import Options
 from sqlmodel import select
 
-from returns.errors import CredentialsInvalid, NotFound, ScopeMissing
+from returns.errors import CredentialsInvalid, FieldInvalid, NotFound, ScopeMissing
 from returns.tables import ApiKey, Merchant, Order
 from settlement.runtime import Runtime
 
@@ -30,6 +30,7 @@ SCOPES = (
 #: What the holder of a client token may do, with its one order.
 _CLIENT_SCOPES = frozenset({"returns:read", "returns:write"})
 _CLIENT_TOKEN_LIFE = timedelta(minutes=30)
+_MAX_LABEL = 90
 _PREFIX = "undrop_sk_"
 _ALGORITHM = "HS256"
 
@@ -52,7 +53,13 @@ class Caller:
 def create_key(
     runtime: Runtime, merchant_id: UUID, label: str, scopes: tuple[str, ...], days: int | None
 ) -> str:
-    """Make an API key and return its secret, which is shown this once and not stored."""
+    """Make an API key and return its secret, which is shown this once and not stored.
+
+    Raises `FieldInvalid` for a label that could not stand in the books as a person's name.
+    """
+    if not label.isprintable() or not 0 < len(label) <= _MAX_LABEL:
+        problem = f"write 1 to {_MAX_LABEL} printable characters"
+        raise FieldInvalid(field="label", problem=problem)
     secret = _PREFIX + secrets.token_urlsafe(32)
     now = runtime.clock()
     with runtime.database.write() as session:

@@ -32,14 +32,16 @@ def sign(runtime: Runtime, caller: Caller, rma: str, given: SignatureIn) -> dict
     `NotFound`; nothing is stored and nothing moves then.
     """
     with runtime.database.read() as session:
-        _, line, row = _find(session, caller, rma, given.line)
-        if row is None:
+        _, line, checked = _find(session, caller, rma, given.line)
+        if checked is None:
             raise NothingToSign(state=line.state.value)
-    signature = check_signature(runtime.client, row, given.signature)
+    signature = check_signature(runtime.client, checked, given.signature)
     with runtime.database.write() as session:
-        case, line, row = _find(session, caller, rma, given.line)
+        case, line, _ = _find(session, caller, rma, given.line)
         locks.lock_line(session, line.id)
-        if row is None:
+        # Read under the lock: the same signature may have come twice at once.
+        row = _newest(session, line)
+        if row is None or row.id != checked.id:
             raise NothingToSign(state=line.state.value)
         if row.signature != signature:
             _accept(runtime, session, line, row, signature)
@@ -71,7 +73,8 @@ def _find(
 
 def _newest(session: Session, line: ReturnLine) -> Authorization | None:
     query = select(Authorization).where(Authorization.line_id == line.id)
-    return session.exec(query.order_by(col(Authorization.id).desc()).limit(1)).first()
+    newest = query.order_by(col(Authorization.id).desc()).limit(1)
+    return session.exec(newest.execution_options(populate_existing=True)).first()
 
 
 def _view(runtime: Runtime, row: Authorization) -> dict[str, Any]:

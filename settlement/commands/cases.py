@@ -30,6 +30,9 @@ from settlement.commands.inputs import ReviewIn
 from settlement.plans import Terms
 from settlement.runtime import Runtime
 
+#: What a person may do with a line that needs attention.
+_EXITS = {"retry": legs.resume, "release": legs.give_back}
+
 
 def cancel(runtime: Runtime, caller: Caller, rma: str) -> dict[str, Any]:
     """Withdraw a case: every line that still can be; a token in custody goes back.
@@ -50,9 +53,10 @@ def cancel(runtime: Runtime, caller: Caller, rma: str) -> dict[str, Any]:
 
 
 def decide_review(runtime: Runtime, caller: Caller, rma: str, review: ReviewIn) -> dict[str, Any]:
-    """A person approves or denies a line in review, with a reason; facts are read again (R28).
+    """A person decides about a line, with a reason; the holder is read again (R28).
 
-    Raises `MoveNotAllowed`, `RemedyNotPayable`, `RefundAboveRemainder`, `ReviewOwnProposal`.
+    Raises `MoveNotAllowed`, `RemedyNotPayable`, `RefundAboveRemainder`, `ReviewOwnProposal`,
+    `HolderUnknown`, `TokenNotReturnable`; nothing is changed then.
     """
     with runtime.database.read() as session:
         case = reads.find_case(session, caller.merchant_id, rma)
@@ -64,8 +68,13 @@ def decide_review(runtime: Runtime, caller: Caller, rma: str, review: ReviewIn) 
     with runtime.database.write() as session:
         case = reads.find_case(session, caller.merchant_id, rma)
         _, line = locks.lock_line(session, line.id)
-        lifecycle.check_move(line.state, LineState.APPROVED)
-        _decide(session, runtime.terms, case, line, review, caller.name, holder, runtime.clock())
+        if review.decision in _EXITS:
+            _attend(session, runtime.terms, line, review, caller.name, runtime.clock())
+        else:
+            lifecycle.check_move(line.state, LineState.APPROVED)
+            _decide(
+                session, runtime.terms, case, line, review, caller.name, holder, runtime.clock()
+            )
         return reads.case_view(session, case)
 
 
@@ -130,6 +139,14 @@ def _decide(
     if holder is None:
         raise HolderUnknown
     decisions.grant(session, terms, line, row.id, holder, actor=actor, now=now)
+
+
+def _attend(
+    session: Session, terms: Terms, line: ReturnLine, review: ReviewIn, actor: str, now: datetime
+) -> None:
+    if line.state is not LineState.NEEDS_ATTENTION:
+        raise MoveNotAllowed(state=line.state.value, to=review.decision)
+    _EXITS[review.decision](session, terms, line, actor, review.reason, now)
 
 
 def _choose_remedy(session: Session, case: ReturnCase, line: ReturnLine, remedy: Remedy) -> None:

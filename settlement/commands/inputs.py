@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -46,6 +47,15 @@ def _storable(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """The same instant in the form in which it is stored; the first and last hours have none."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as fault:
+        raise ValueError("it is not a moment in UTC") from fault
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Text = Annotated[str, AfterValidator(_storable)]
 Amount = Annotated[int, BeforeValidator(_checked(parse_amount), json_schema_input_type=str)]
 Address = Annotated[str, BeforeValidator(_checked(parse_address))]
@@ -81,7 +91,7 @@ class OrderIn(Input):
     """A purchase as the marketplace tells it."""
 
     number: Name
-    placed_at: AwareDatetime
+    placed_at: Moment
     customer: Name
     buyer_wallet: Address | None = None
     channel: Annotated[str, Field(max_length=32, pattern=r"^[a-z_]+$")] = "web"
@@ -130,9 +140,13 @@ class SignatureIn(Input):
 
 
 class ReviewIn(Input):
-    """What a person decides about a line in review."""
+    """What a person decides about a line.
+
+    In review: approve or deny. Where a line needs attention: retry lets it go on with what is not
+    done, release sends a held token back.
+    """
 
     line: Annotated[str, Field(max_length=36)]
-    decision: Annotated[str, Field(pattern=r"^(approve|deny)$")]
+    decision: Annotated[str, Field(pattern=r"^(approve|deny|retry|release)$")]
     reason: Annotated[Text, Field(min_length=3, max_length=1000)]
     remedy: Remedy | None = Field(default=None, description="another remedy than was asked for")

@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select
 
 from custody.eligibility import holder_of
 from returns import cases, idempotency, locks, reads
-from returns.errors import AlreadyReturning, FieldInvalid, NotFound
+from returns.errors import AlreadyReturning, FieldInvalid, NotFound, RefundAboveRemainder
 from returns.ids import new_id, new_rma
+from returns.remainder import granted
 from returns.tables import Order, OrderLine, Payment, PolicyRow, ReturnCase, ReturnLine
 from returns.words import Disposition, LineState
 from settlement.commands import decisions
@@ -47,17 +48,21 @@ def request_return(
     """Open a case. Every line is decided; refusals of the request itself store nothing.
 
     Raises `NotFound` (also for orders of others), `FieldInvalid`, `AlreadyReturning`,
-    `IdempotencyKeyReused`.
+    `RefundAboveRemainder`, `IdempotencyKeyReused`.
     """
     with runtime.database.read() as session:
+        # The right to the order comes first: an answer under a known key shows the order too.
+        bought = _find(session, caller, request)
         known = idempotency.stored_answer(session, caller.merchant_id, key, body_hash)
         if known is not None:
             return Answer(known.status, known.body, replayed=True)
-        bought = _find(session, caller, request)
     holders = {
         line.id: holder_of(runtime.client, line.collection, line.token_id) for line in bought.lines
     }
     with runtime.database.write() as session:
+        # Locked before the answer is looked for: the same request may be at work just now.
+        for order_line in sorted(bought.lines, key=lambda line: line.id):
+            locks.lock_order_line(session, order_line.id)
         known = idempotency.stored_answer(session, caller.merchant_id, key, body_hash)
         if known is not None:
             return Answer(known.status, known.body, replayed=True)
@@ -108,9 +113,9 @@ def _open(
     holders: dict[UUID, str | None],
 ) -> ReturnCase:
     now = runtime.clock()
-    for order_line in sorted(bought.lines, key=lambda line: line.id):
-        locks.lock_order_line(session, order_line.id)
+    for asked, order_line in zip(request.lines, bought.lines, strict=True):
         _refuse_second(session, bought.order, order_line)
+        _refuse_excess(session, asked, order_line)
     case = ReturnCase(
         id=new_id(),
         merchant_id=caller.merchant_id,
@@ -140,6 +145,13 @@ def _refuse_second(session: Session, order: Order, order_line: OrderLine) -> Non
     rma = session.exec(query).first()
     if rma is not None:
         raise AlreadyReturning(token=order_line.token_id, order=order.number, rma=rma)
+
+
+def _refuse_excess(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> None:
+    """More than what is left of the price is no request at all: nothing is stored."""
+    remaining = order_line.price - granted(session, order_line.id)
+    if asked.amount is not None and asked.amount > remaining:
+        raise RefundAboveRemainder(requested=asked.amount, remaining=remaining)
 
 
 def _new_line(
