@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -11,11 +12,16 @@ from api import health, metrics, pages, problems, v1
 from api.door import BodyLimit
 from settlement.runtime import Runtime
 
+#: Python's own. py_ecc, which eth-account brings, raises it to 100,000 when it is imported; a body
+#: of as many nested lists would then overrun the stack and end the process.
+_RECURSION_LIMIT = 1000
+
 STATIC = Path(__file__).parent / "static"
 
 
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """Build the application; tests pass a runtime of their own."""
+    sys.setrecursionlimit(_RECURSION_LIMIT)
     app = FastAPI(
         title="Undrop",
         version="0.1.0",

@@ -72,6 +72,9 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if isinstance(error.__cause__, UndropError):
+        # FastAPI hides what stopped the reading of a body behind its own exception.
+        return respond(error.__cause__)
     if error.status_code == 405:
         return respond(MethodNotAllowed())
     if error.status_code == 404:

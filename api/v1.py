@@ -25,6 +25,7 @@ from settlement.commands.inputs import (
     ReturnIn,
     ReviewIn,
     SignatureIn,
+    Text,
 )
 
 router = APIRouter(prefix="/v1")
@@ -67,7 +68,7 @@ def post_client_token(
 def get_returnability(
     runtime: RuntimeDep,
     response: Response,
-    merchant: Annotated[str, Query(max_length=64)],
+    merchant: Annotated[Text, Query(max_length=64)],
     collection: Annotated[Address, Query(max_length=42)],
 ) -> dict[str, Any]:
     """Whether tokens of a collection can be returned, for how long, and how. No login."""

@@ -218,6 +218,9 @@ function openDecision(row) {
     ["Reason", spelled(row.reason)],
     ["Why a person", why(row)],
   ].flatMap(([term, text]) => [withText("dt", term), withText("dd", text)]));
+  $("decide-form").querySelectorAll("[data-with]").forEach((part) => {
+    part.hidden = !row.actions.includes(part.dataset.with);
+  });
   showProblem("");
   $("decide").showModal();
   $("decide-reason").focus();
