@@ -75,7 +75,7 @@ def _message(holder: str) -> ReturnAuthorization:
         line="0x" + "01" * 32,
         merchant="0x" + "02" * 32,
         holder=holder,
-        token="0x" + "c0" * 20,  # noqa: S106  (an address)
+        token="0x" + "c0" * 20,
         tokenId=1,
         amount=1,
         remedy=0,
