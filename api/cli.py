@@ -20,9 +20,10 @@ from api import supervisor
 from api.v1 import break_view
 from returns import migrate
 from returns.errors import LeaseLost, Unavailable, UndropError
-from settlement import importer, reconcile
+from settlement import importer
 from settlement.commands import setup
 from settlement.commands.access import SCOPES, create_key, merchant_by_slug
+from settlement.reconciliation import run as reconcile
 from settlement.reports import breaks_csv, breaks_table
 from settlement.runtime import Runtime
 

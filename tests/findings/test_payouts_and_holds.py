@@ -10,8 +10,9 @@ from returns import work
 from returns.errors import LeaseLost, ProcessorUnavailable
 from returns.tables import Hold, InboxItem, Leg, ReturnLine
 from returns.words import HoldState, LegKind, LegState, LineState
-from settlement import drain, reconcile
+from settlement import drain
 from settlement.commands import setup
+from settlement.reconciliation import run as reconcile
 
 
 def payout_due(desk: Desk) -> str:

@@ -9,7 +9,7 @@ from sqlmodel import select, update
 
 from returns.tables import Break, Leg, OrderLine
 from returns.words import LegKind, LegState
-from settlement import reconcile
+from settlement.reconciliation import run as reconcile
 
 
 def settled(desk: Desk, **bought: object) -> str:

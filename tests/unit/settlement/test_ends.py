@@ -11,7 +11,7 @@ from returns.errors import MoveNotAllowed
 from returns.tables import Hold, Leg, RelayTransaction, ReturnLine
 from returns.words import HoldState, LegKind, LineState
 from settlement.commands import cases
-from settlement.reconcile import run as reconcile
+from settlement.reconciliation.run import run as reconcile
 
 
 def test_cancel_before_the_signature_owes_nothing_and_frees_the_purchase(desk: Desk) -> None:

@@ -26,8 +26,9 @@ from returns import lifecycle
 from returns.errors import Conflict
 from returns.tables import InboxItem, Leg, OrderLine, ReturnCase, ReturnLine
 from returns.words import ALLOWED_PAIRS, LegKind, LegState, LineState, Remedy
-from settlement import plans, reconcile
+from settlement import plans
 from settlement.commands import cases
+from settlement.reconciliation import run as reconcile
 
 PRICE = 1000
 

@@ -15,7 +15,7 @@ from sqlmodel import delete, update
 from returns.errors import ChainUnavailable, ProcessorUnavailable
 from returns.tables import Break, JournalEntry, Leg, OrderLine, Posting, ReconciliationRun
 from returns.words import LegKind, LegState
-from settlement import reconcile
+from settlement.reconciliation import run as reconcile
 from settlement.reports import COLUMNS, breaks_csv
 
 

@@ -1,8 +1,4 @@
-"""Three sides compared: orders and ledger, the processor's own log, and the chain itself.
-
-The chain side reads the node's logs and owners, not our index of them: a second, independent path.
-The books are read before the others and their legs once more after them, so that what happens in
-between is not taken for a break. What differs is a row with a code, kept until it is gone.
+"""What must agree. Each check yields the differences that it finds.
 
 | code | difference | subject |
 |---|---|---|
@@ -27,45 +23,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from sqlmodel import Session, col, select
-
-from custody.evidence import ChainEvidence, collect
-from returns import ledger, lifecycle, reads
+from custody.calls import LEG_OF_EVENT
+from custody.evidence import ChainEvidence
+from returns import ledger, lifecycle
 from returns.ids import token_asset
-from returns.tables import (
-    Break,
-    JournalEntry,
-    Leg,
-    Order,
-    OrderLine,
-    Posting,
-    ReconciliationRun,
-    ReturnCase,
-    ReturnLine,
-)
+from returns.tables import JournalEntry, Leg, Posting
 from returns.words import LegKind, LegState, LineState
 from settlement.processors.base import ProcessorRefund
-from settlement.runtime import Runtime
-
-#: Columns of a run that reports show.
-COUNTS = {"block_number", "legs", "processor_refunds", "chain_events"}
+from settlement.reconciliation.sides import DONE, PAYOUTS, Books, Sides
 
 #: A leg that is under way longer than this is a break.
 _PATIENCE = timedelta(hours=1)
 
-_DONE = (LegState.CONFIRMED, LegState.FINAL)
-_PAYOUTS = (LegKind.PROCESSOR_REFUND, LegKind.CREDIT, LegKind.SWAP)
-_EVENT_OF_LEG = {
-    LegKind.DEPOSIT: "Deposited",
-    LegKind.COMMIT: "Committed",
-    LegKind.SETTLE: "Settled",
-    LegKind.BURN: "Burned",
-    LegKind.RELEASE: "Released",
-    LegKind.SWAP: "Swapped",
-}
+_EVENT_OF_LEG = {kind: name for name, kind in LEG_OF_EVENT.items()}
 #: Legs after which the vault holds the token.
 _INTO_VAULT = (LegKind.SETTLE, LegKind.SWAP)
 
@@ -80,127 +53,6 @@ class Difference:
     expected: str
     found: str
     owner: str = "finance"
-
-
-@dataclass
-class Books:
-    """Our side, read in one transaction."""
-
-    lines: dict[UUID, ReturnLine]
-    order_lines: dict[UUID, OrderLine]
-    order_numbers: dict[UUID, str]
-    legs: list[Leg]
-    entries: list[JournalEntry]
-    postings: dict[UUID, list[Posting]]
-    rmas: dict[UUID, str]
-
-    def asset(self, line_id: UUID) -> str:
-        """The token of a line in CAIP-19."""
-        bought = self.order_lines[self.lines[line_id].order_line_id]
-        return token_asset(bought.chain_id, bought.collection, bought.token_id)
-
-    def done(self, *kinds: LegKind) -> Iterator[Leg]:
-        """Legs whose effect the books take for certain."""
-        return (leg for leg in self.legs if leg.state in _DONE and leg.kind in kinds)
-
-    def booked(self) -> Iterator[Leg]:
-        """Legs that must stand in the ledger: a commit books nothing, a burn only once final."""
-        for leg in self.done(*(set(LegKind) - {LegKind.COMMIT})):
-            if leg.kind is not LegKind.BURN or leg.state is LegState.FINAL:
-                yield leg
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """What explains facts of processors and chain, since other merchants use the same ones."""
-
-    payouts: frozenset[str]
-    held: frozenset[str]
-
-
-@dataclass
-class Sides:
-    """All that is compared, and the moment of it."""
-
-    books: Books
-    later: Books
-    elsewhere: Elsewhere
-    refunds: list[ProcessorRefund]
-    chain: ChainEvidence
-    now: datetime
-
-
-def run(runtime: Runtime, merchant_id: UUID) -> tuple[ReconciliationRun, list[Break]]:
-    """Compare, store what was found, and return the run with all open breaks.
-
-    Raises `ChainUnavailable` or `ProcessorUnavailable`: half a comparison is none.
-    """
-    with runtime.database.read() as session:
-        books = read_books(session, merchant_id)
-    refunds = [refund for p in runtime.processors.values() for refund in p.refunds()]
-    chain = collect(runtime.client, runtime.deployment, _tokens(books))
-    with runtime.database.read() as session:
-        later = read_books(session, merchant_id)
-        elsewhere = _read_elsewhere(session, merchant_id)
-    sides = Sides(books, later, elsewhere, refunds, chain, runtime.clock())
-    found = [difference for check in CHECKS for difference in check(sides)]
-    with runtime.database.write() as session:
-        row = _store_run(session, merchant_id, sides)
-        _store_breaks(session, merchant_id, found, books, sides.now)
-        return row, reads.open_breaks(session, merchant_id)
-
-
-def read_books(session: Session, merchant_id: UUID) -> Books:
-    """Everything of a merchant that the comparison needs."""
-    lines = session.exec(select(ReturnLine).where(ReturnLine.merchant_id == merchant_id)).all()
-    bought = select(OrderLine).where(
-        col(OrderLine.id).in_(
-            select(ReturnLine.order_line_id).where(ReturnLine.merchant_id == merchant_id)
-        )
-    )
-    numbers = (
-        select(ReturnCase.id, ReturnCase.rma, Order.number)
-        .join(Order, col(Order.id) == ReturnCase.order_id)
-        .where(ReturnCase.merchant_id == merchant_id)
-    )
-    names = {case_id: (rma, number) for case_id, rma, number in session.exec(numbers)}
-    postings: dict[UUID, list[Posting]] = defaultdict(list)
-    for posting in session.exec(select(Posting).where(Posting.merchant_id == merchant_id)):
-        postings[posting.entry_id].append(posting)
-    entries = select(JournalEntry).where(JournalEntry.merchant_id == merchant_id)
-    legs = select(Leg).where(Leg.merchant_id == merchant_id)
-    return Books(
-        lines={line.id: line for line in lines},
-        order_lines={row.id: row for row in session.exec(bought)},
-        order_numbers={line.id: names[line.case_id][1] for line in lines},
-        legs=list(session.exec(legs)),
-        entries=list(session.exec(entries.order_by(col(JournalEntry.id)))),
-        postings=postings,
-        rmas={line.id: names[line.case_id][0] for line in lines},
-    )
-
-
-def _read_elsewhere(session: Session, merchant_id: UUID) -> Elsewhere:
-    payouts = select(Leg.id).where(
-        Leg.merchant_id != merchant_id,
-        Leg.kind == LegKind.PROCESSOR_REFUND,
-        Leg.state != LegState.FAILED,
-    )
-    held = (
-        select(OrderLine)
-        .join(ReturnLine, col(ReturnLine.order_line_id) == OrderLine.id)
-        .join(Leg, col(Leg.line_id) == ReturnLine.id)
-        .where(Leg.merchant_id != merchant_id, Leg.kind == LegKind.DEPOSIT)
-        .where(Leg.state != LegState.FAILED, col(ReturnLine.state).not_in(lifecycle.RESTING))
-    )
-    tokens = (token_asset(t.chain_id, t.collection, t.token_id) for t in session.exec(held))
-    return Elsewhere(frozenset(map(str, session.exec(payouts))), frozenset(tokens))
-
-
-def _tokens(books: Books) -> set[tuple[str, int]]:
-    """Tokens whose place the books claim to know."""
-    bought = (books.order_lines[books.lines[leg.line_id].order_line_id] for leg in books.legs)
-    return {(row.collection, row.token_id) for row in bought}
 
 
 # -- processor -------------------------------------------------------------------------------------
@@ -269,7 +121,7 @@ def _compare_payout(leg: Leg, chain: ChainEvidence) -> Iterator[Difference]:
 
 
 def _holders(sides: Sides) -> Iterator[Difference]:
-    moving = {leg.line_id for leg in sides.later.legs if leg.state not in (*_DONE, LegState.FAILED)}
+    moving = {leg.line_id for leg in sides.later.legs if leg.state not in (*DONE, LegState.FAILED)}
     for leg in sides.books.done(*_INTO_VAULT):
         yield from _compare_holder(sides, leg, sides.chain.vault)
     for leg in sides.books.done(LegKind.DEPOSIT):
@@ -335,7 +187,7 @@ def _compare_booking(books: Books, leg: Leg, entry: JournalEntry | None) -> Iter
         return
     postings = books.postings[entry.id]
     booked = {posting.amount for posting in postings if posting.asset == leg.currency}
-    expected_amounts = {leg.amount} if leg.kind in _PAYOUTS else set()
+    expected_amounts = {leg.amount} if leg.kind in PAYOUTS else set()
     if _is_balanced(postings) and booked != expected_amounts:
         found = ", ".join(map(str, sorted(booked))) or "nothing"
         yield Difference("ledger.amount", str(leg.id), leg.line_id, str(leg.amount), found)
@@ -362,7 +214,7 @@ def _is_balanced(postings: list[Posting]) -> bool:
 
 def _orders(sides: Sides) -> Iterator[Difference]:
     paid_back: dict[UUID, int] = defaultdict(int)
-    for leg in sides.books.done(*_PAYOUTS):
+    for leg in sides.books.done(*PAYOUTS):
         paid_back[leg.line_id] += leg.amount
     by_purchase: dict[UUID, list[UUID]] = defaultdict(list)
     for line_id in paid_back:
@@ -379,7 +231,7 @@ def _orders(sides: Sides) -> Iterator[Difference]:
 def _timing(sides: Sides) -> Iterator[Difference]:
     for leg in sides.books.legs:
         age = sides.now - leg.updated_at
-        if leg.state not in (*_DONE, LegState.FAILED) and age > _PATIENCE:
+        if leg.state not in (*DONE, LegState.FAILED) and age > _PATIENCE:
             found = f"{leg.kind.value} is {leg.state.value} since {leg.updated_at.isoformat()}"
             yield Difference("timing", str(leg.id), leg.line_id, "done", found, "operations")
 
@@ -394,53 +246,3 @@ CHECKS: tuple[Callable[[Sides], Iterator[Difference]], ...] = (
     _orders,
     _timing,
 )
-
-
-# -- storing ---------------------------------------------------------------------------------------
-
-
-def _store_run(session: Session, merchant_id: UUID, sides: Sides) -> ReconciliationRun:
-    row = ReconciliationRun(
-        merchant_id=merchant_id,
-        block_number=sides.chain.block_number,
-        legs=len(sides.books.legs),
-        processor_refunds=len(sides.refunds),
-        chain_events=sides.chain.events,
-        at=sides.now,
-    )
-    session.add(row)
-    return row
-
-
-def _store_breaks(
-    session: Session, merchant_id: UUID, found: list[Difference], books: Books, now: datetime
-) -> None:
-    known = {
-        (row.code, row.subject): row
-        for row in session.exec(select(Break).where(Break.merchant_id == merchant_id))
-    }
-    # One row for a subject, however often it was found.
-    for key, difference in {(one.code, one.subject): one for one in found}.items():
-        row = known.pop(key, None) or _new_break(merchant_id, difference, now)
-        if row.resolved_at is not None:
-            row.first_seen = now
-        row.owner, row.resolved_at, row.last_seen = difference.owner, None, now
-        row.expected, row.found = difference.expected[:300], difference.found[:300]
-        row.rma = books.rmas.get(difference.line_id) if difference.line_id else None
-        session.add(row)
-    for row in known.values():
-        row.resolved_at = row.resolved_at or now
-    session.flush()
-
-
-def _new_break(merchant_id: UUID, difference: Difference, now: datetime) -> Break:
-    return Break(
-        merchant_id=merchant_id,
-        code=difference.code,
-        subject=difference.subject,
-        expected="",
-        found="",
-        owner=difference.owner,
-        first_seen=now,
-        last_seen=now,
-    )

@@ -1,0 +1,1 @@
+"""Orders and ledger, processors and chain compared; what differs is a break."""
