@@ -102,9 +102,14 @@ class Indexer:
         return row
 
     def check_pinned(self) -> None:
-        """Raise `ChainMismatch` where the node serves another chain than the database knows."""
-        pinned = self._cursor()
-        if self._anchor(pinned.anchor_number).hash != pinned.anchor_hash:
+        """Raise `ChainMismatch` where the node serves another chain than the database knows.
+
+        Reads only; the first step pins.
+        """
+        with self._database.read() as session:
+            pinned = session.get(Chain, self._chain_id)
+        anchor = self._anchor(self._start if pinned is None else pinned.anchor_number)
+        if pinned is not None and anchor.hash != pinned.anchor_hash:
             actual = f"{self._chain_id} without the block of our contracts"
             raise ChainMismatch(actual=actual, expected=self._chain_id)
 

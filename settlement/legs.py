@@ -17,12 +17,12 @@ from chain import relayer
 from custody.authorizations import message_of
 from custody.calls import calldata
 from returns import cases, lifecycle, locks, work
-from returns.errors import RefundAboveRemainder, TokenNotReturnable
+from returns.errors import TokenNotReturnable
 from returns.ids import new_id
-from returns.remainder import check_remainder
 from returns.tables import Authorization, Hold, Leg, ReturnLine
 from returns.words import ChainLevel, HoldState, LegKind, LegState, LineState
 from settlement import bookings, plans
+from settlement.guards import payout_obstacle
 from settlement.plans import Step, Terms
 
 log = logging.getLogger(__name__)
@@ -143,11 +143,10 @@ def _set_going(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: 
 
 
 def _credit(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
-    """Store credit has no effect outside: it is booked at once, within what is left."""
-    try:
-        check_remainder(session, line)
-    except RefundAboveRemainder as above:
-        failed(session, leg.id, str(above), now)
+    """Store credit has no effect outside: it is booked at once, if nothing stands against it."""
+    obstacle = payout_obstacle(session, terms, line, now)
+    if obstacle is not None:
+        failed(session, leg.id, obstacle, now)
         return
     _complete(session, terms, line, leg, LegState.FINAL, now)
 

@@ -12,11 +12,11 @@ from sqlmodel import Session, select
 from returns import locks, work
 from returns.clock import Clock
 from returns.db import Database
-from returns.errors import ProcessorUnavailable, RefundAboveRemainder
-from returns.remainder import check_remainder
-from returns.tables import Hold, Leg, OutboxItem, Payment, ReturnCase, ReturnLine
-from returns.words import HoldState, LegState, LineState
+from returns.errors import ProcessorUnavailable
+from returns.tables import Leg, OutboxItem, Payment, ReturnCase, ReturnLine
+from returns.words import LegState
 from settlement import legs
+from settlement.guards import payout_obstacle
 from settlement.plans import Terms
 from settlement.processors.base import Processor, ProcessorRefund, RefundDeclined
 
@@ -30,8 +30,6 @@ class _Intent:
     obstacle: str | None
 
 
-#: The token is the merchant's or gone: a refund that failed later is paid without a race.
-_TAKEN = (HoldState.SETTLED, HoldState.BURNED)
 _OVER = (LegState.CONFIRMED, LegState.FINAL, LegState.FAILED)
 
 
@@ -64,7 +62,7 @@ def _prepare(database: Database, clock: Clock, terms: Terms, item: OutboxItem) -
         if leg.state in _OVER:
             work.finish(session, item, now)
             return None
-        obstacle = _obstacle(session, terms, line, now)
+        obstacle = payout_obstacle(session, terms, line, now)
         if leg.state is LegState.PLANNED and obstacle is not None:
             work.finish(session, item, now)
             legs.failed(session, leg.id, obstacle, now)
@@ -87,23 +85,6 @@ def _leave_open(database: Database, clock: Clock, item: OutboxItem, problem: str
         if leg.state not in _OVER:
             leg.state = LegState.UNKNOWN
         work.postpone(session, item, clock(), problem)
-
-
-def _obstacle(session: Session, terms: Terms, line: ReturnLine, now: datetime) -> str | None:
-    """Why the payout must not start: not due, too little time, or more than what is left."""
-    hold = session.get(Hold, line.id)
-    if line.state is not LineState.SETTLING:
-        return f"the line is {line.state.value}"
-    if hold is None or hold.state not in (HoldState.COMMITTED, *_TAKEN):
-        return "the hold is not committed"
-    late = hold.reclaim_after - now <= terms.processor_worst_case
-    if hold.state is HoldState.COMMITTED and late:
-        return "the holder could reclaim the token before the refund is certain"
-    try:
-        check_remainder(session, line)
-    except RefundAboveRemainder as above:
-        return str(above)
-    return None
 
 
 def _charge(session: Session, line: ReturnLine) -> str:

@@ -11,6 +11,14 @@ import stores
 from desk import Desk
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where PostgreSQL and Redis are not installed, what needs them says so and is left out."""
+    if item.get_closest_marker("servers") is not None:
+        for host, port in (stores.POSTGRES, stores.REDIS):
+            if not stores.answers((host, port)):
+                pytest.skip(f"nothing answers at {host}:{port}")
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stores.sqlite_template(tmp_path_factory.mktemp("template"))

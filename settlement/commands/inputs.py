@@ -17,7 +17,7 @@ from pydantic import (
 
 from chain.addresses import parse_address
 from returns.errors import UndropError
-from returns.money import exponent_of, parse_amount
+from returns.money import CRYPTO_EXPONENTS, exponent_of, parse_amount
 from returns.words import Reason, Remedy, Tender
 
 
@@ -78,13 +78,22 @@ class OrderLineIn(Input):
 
 
 class PaymentIn(Input):
-    """What came in. `captured` covers the prices of all lines exactly."""
+    """What came in. `captured` covers the prices of all lines exactly.
+
+    A card pays in a fiat currency, a wallet in a crypto currency: they are paid back the same way.
+    """
 
     tender: Tender
     processor: Annotated[str, Field(max_length=32, pattern=r"^[a-z_]+$")]
     reference: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w:-]+$")]
     currency: CurrencyCode
     captured: Amount
+
+    @model_validator(mode="after")
+    def _tender_fits(self) -> Self:
+        if (self.currency in CRYPTO_EXPONENTS) is not (self.tender is Tender.WALLET):
+            raise ValueError(f"a {self.tender.value} does not pay in {self.currency}")
+        return self
 
 
 class OrderIn(Input):

@@ -421,7 +421,8 @@ def test_a_reorg_between_two_calls_mixes_no_branches(
 def test_a_short_answer_and_a_late_one_store_nothing(
     chain: Stage, books: Books, make: Make
 ) -> None:
-    make().check_pinned()
+    catch_up(make())
+    mint(chain, 1)
     before = books.rows()
     for method in ("eth_blockNumber", "eth_getBlockByNumber", "eth_getLogs"):
 
@@ -432,9 +433,20 @@ def test_a_short_answer_and_a_late_one_store_nothing(
         with pytest.raises(ChainUnavailable):
             make(client=HookedClient(chain.url, cut)).step()
         assert books.rows() == before
-    mint(chain, 1)
     catch_up(make())
     assert indexed(books) == logs_on_chain(chain)
+
+
+def test_looking_whether_the_chain_is_ours_writes_nothing(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    before = books.rows()
+    make().check_pinned()
+    assert books.rows() == before
+    catch_up(make())
+    before = books.rows()
+    make().check_pinned()
+    assert books.rows() == before
 
 
 def test_a_start_block_in_the_future_waits(chain: Stage, books: Books, make: Make) -> None:
