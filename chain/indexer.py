@@ -307,7 +307,9 @@ class Indexer:
             col(ChainEvent.canonical),
             ChainEvent.block_number > above,
         )
-        for event in session.exec(gone):
+        # The newest first: what stands on something else is undone before it.
+        newest_first = (col(ChainEvent.block_number).desc(), col(ChainEvent.log_index).desc())
+        for event in session.exec(gone.order_by(*newest_first)):
             event.canonical = False
             if event.level is not ChainLevel.PROVISIONAL:
                 self._deliver(session, event, "chain.reorged")

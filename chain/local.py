@@ -12,6 +12,12 @@ ADMIN, SECOND_ADMIN, OPERATOR, GUARDIAN, TREASURER, VAULT, *CUSTOMERS = range(10
 
 
 @cache
+def anvil_addresses() -> frozenset[str]:
+    """The lower-case addresses of those accounts."""
+    return frozenset(Account.from_key(key).address.lower() for key in anvil_keys())
+
+
+@cache
 def anvil_keys() -> tuple[str, ...]:
     """The private keys of the first ten accounts, 0x-hex. Public: never for real value."""
     Account.enable_unaudited_hdwallet_features()

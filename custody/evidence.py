@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from chain.client import ChainClient, RpcError
-from chain.contracts import DecodedEvent, Deployment, decode_event, encode_call
+from chain.client import ChainClient
+from chain.contracts import DecodedEvent, Deployment, decode_event
+from custody.eligibility import read_holders
 from returns.ids import from_bytes32
 
 #: Blocks asked for in one call; providers limit ranges.
@@ -53,7 +54,7 @@ def collect(
         for event in transfers
         if event.name == "Transfer" and event.args["to"].lower() == deployment.escrow
     }
-    holders = _holders(client, sorted(tokens | inbound))
+    holders = read_holders(client, sorted(tokens | inbound))
     return ChainEvidence(
         chain_id=deployment.chain_id,
         block_number=head,
@@ -89,25 +90,6 @@ def _payouts(events: list[DecodedEvent]) -> dict[UUID, Payout]:
         if payout_id is not None:
             found[payout_id] = Payout(event.args["recipient"].lower(), int(event.args["amount"]))
     return found
-
-
-def _holders(
-    client: ChainClient, tokens: list[tuple[str, int]]
-) -> dict[tuple[str, int], str | None]:
-    calls = [
-        ("eth_call", ({"to": c, "data": "0x" + _owner_of(t).hex()}, "latest")) for c, t in tokens
-    ]
-    answers = client.batch(calls)
-    return {token: _address(answer) for token, answer in zip(tokens, answers, strict=True)}
-
-
-def _owner_of(token_id: int) -> bytes:
-    return encode_call("ReturnableNFT", "ownerOf", token_id)
-
-
-def _address(answer: Any) -> str | None:
-    """None for a token that does not exist."""
-    return None if isinstance(answer, RpcError) else "0x" + answer[-40:].lower()
 
 
 def _id(text: str | None) -> UUID | None:

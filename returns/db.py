@@ -47,14 +47,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent read; whatever is changed in it is discarded."""
-        with self._session("DEFERRED") as session:
+        """One consistent read of one moment; whatever is changed in it is discarded."""
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._session("DEFERRED", **snapshot) as session:
             yield session
 
     @contextmanager
-    def _session(self, begin: str) -> Iterator[Session]:
+    def _session(self, begin: str, **options: Any) -> Iterator[Session]:
         with (
-            self.engine.connect().execution_options(undrop_begin=begin) as connection,
+            self.engine.connect().execution_options(undrop_begin=begin, **options) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             yield session
@@ -71,9 +72,10 @@ def _make_folder(url: str) -> None:
 
 
 def _engine_options(is_sqlite: bool) -> dict[str, Any]:
+    # Values are people's messages, wallets, signatures: not for logs and error columns.
     if is_sqlite:
-        return {"connect_args": {"timeout": 30}}
-    return {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+        return {"connect_args": {"timeout": 30}, "hide_parameters": True}
+    return {"hide_parameters": True, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

@@ -97,7 +97,7 @@ class FileInvalid(BadInput):
 class IdempotencyKeyMissing(BadInput):
     status = 400
     sentence = "This request needs an Idempotency-Key header."
-    next_step = "Send a key of your own choice, at most 255 characters, and keep it for retries."
+    next_step = "Send a key of your own choice, at most 200 characters, and keep it for retries."
 
 
 class NotAllowed(UndropError):
@@ -159,6 +159,11 @@ class PaymentClaimed(Conflict):
     next_step = "Check the payment's reference: each payment pays one order."
 
 
+class ProcessorUnknown(Conflict):
+    sentence = "No payment processor {processor!r} is set up here, so nothing could be paid back."
+    next_step = "Name a processor that is set up, or set it up first."
+
+
 class ConcurrentChange(Conflict):
     sentence = "Somebody else changed the same thing at the same moment."
     next_step = "Send the request again with the same Idempotency-Key."
@@ -182,6 +187,11 @@ class RemedyNotPayable(Conflict):
 class HolderUnknown(Conflict):
     sentence = "The chain does not say who holds the token, so nobody could sign for it."
     next_step = "Wait until the chain answers, or deny the return."
+
+
+class PayoutInDoubt(Conflict):
+    sentence = "What became of the payout is not known: {problem}."
+    next_step = "Clear it with the processor first; paying again could pay twice."
 
 
 class TokenNotReturnable(Conflict):

@@ -16,7 +16,7 @@ from returns.tables import IdempotencyRecord
 
 def check_key(key: str | None) -> str:
     """Return a usable key or raise `IdempotencyKeyMissing`."""
-    if not key or len(key) > 255 or not key.isprintable():
+    if not key or len(key) > 200 or not key.isprintable():
         raise IdempotencyKeyMissing
     return key
 

@@ -38,8 +38,8 @@ RESTING = REOPENABLE | {S.SETTLED}
 #: The remedy has been granted: its amount counts against what was paid.
 GRANTED = frozenset(S) - REOPENABLE - {S.REQUESTED, S.IN_REVIEW}
 
-#: The customer may still withdraw; from IN_CUSTODY on, canceling gives the token back.
-CANCELABLE = frozenset({S.IN_REVIEW, S.APPROVED, S.AWAITING_SIGNATURE, S.IN_CUSTODY})
+#: The customer may still withdraw; once the escrow holds the token, canceling gives it back.
+CANCELABLE = frozenset({S.IN_REVIEW, S.APPROVED, S.AWAITING_SIGNATURE, S.IN_CUSTODY, S.COMMITTING})
 
 #: A case shows the state of the line that needs most attention: the first of these.
 _PRECEDENCE = (

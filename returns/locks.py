@@ -1,19 +1,34 @@
-"""The one place that takes row locks, always in this order: order line, case, line, leg, work.
+"""The one place that takes row locks, always in this order:
+
+customer, order line, case, line, leg.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
 """
 
+import hashlib
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from returns.errors import NotFound
 from returns.tables import Lane, Leg, OrderLine, ReturnCase, ReturnLine
 
 Row = TypeVar("Row", bound=SQLModel)
+
+
+def lock_customer(session: Session, merchant_id: UUID, customer: str) -> None:
+    """Serialises the requests of one customer: each counts the ones before it.
+
+    On PostgreSQL a lock on a number made of the name, until the transaction ends; two customers
+    with one number only wait for each other.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        digest = hashlib.sha256(merchant_id.bytes + customer.encode()).digest()
+        number = int.from_bytes(digest[:8], "big", signed=True)
+        session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:
@@ -29,6 +44,16 @@ def lock_line(session: Session, line_id: UUID) -> tuple[ReturnCase, ReturnLine]:
     lock_order_line(session, line.order_line_id)
     case = _lock(session, ReturnCase, line.case_id, "return")
     return case, _lock(session, ReturnLine, line_id, "return line")
+
+
+def lock_case_lines(session: Session, case_id: UUID) -> list[ReturnLine]:
+    """Lock all lines of a case in the order of locks: purchases, case, lines."""
+    query = select(ReturnLine).where(ReturnLine.case_id == case_id).order_by(col(ReturnLine.id))
+    lines = list(session.exec(query))
+    for order_line_id in sorted(line.order_line_id for line in lines):
+        lock_order_line(session, order_line_id)
+    _lock(session, ReturnCase, case_id, "return")
+    return [_lock(session, ReturnLine, line.id, "return line") for line in lines]
 
 
 def lock_leg(session: Session, leg_id: UUID) -> Leg:

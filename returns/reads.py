@@ -181,7 +181,8 @@ def _decision_view(row: DecisionRow) -> dict[str, Any]:
     body = json.loads(row.body)
     return {
         "verdict": row.verdict,
-        "decided_by": row.decided_by,
+        # Which person it was stands in the audit, not before the customer.
+        "decided_by": row.decided_by if row.decided_by == "undrop" else "person",
         "decided_at": row.decided_at.isoformat(),
         "explanation": body.get("explanation", ""),
         "reasons": body.get("reasons", []),

@@ -2,18 +2,24 @@
 
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from returns import lifecycle, locks
 from returns.errors import RefundAboveRemainder
-from returns.tables import ReturnLine
+from returns.tables import Leg, ReturnLine
+from returns.words import PAYOUTS, LegState
 
 
 def granted(session: Session, order_line_id: UUID, besides: UUID | None = None) -> int:
-    """Minor units already granted for a purchased token, but for the line `besides`."""
+    """Minor units already granted for a purchased token, but for the line `besides`.
+
+    A payout that was made, or may have been, counts in whatever state its line has ended.
+    """
+    paid = select(Leg.line_id).where(col(Leg.kind).in_(PAYOUTS), Leg.state != LegState.FAILED)
     query = select(ReturnLine).where(
         ReturnLine.order_line_id == order_line_id,
-        col(ReturnLine.state).in_(lifecycle.GRANTED),
+        sa.or_(col(ReturnLine.state).in_(lifecycle.GRANTED), col(ReturnLine.id).in_(paid)),
         ReturnLine.id != besides,
     )
     return sum(line.amount for line in session.exec(query))

@@ -98,6 +98,10 @@ class LegKind(StrEnum):
     RELEASE = "release"
 
 
+#: Legs that pay money.
+PAYOUTS = (LegKind.PROCESSOR_REFUND, LegKind.CREDIT, LegKind.SWAP)
+
+
 class LegState(StrEnum):
     """How far an effect is known to have got. Nothing is `sent` before a request has left us."""
 

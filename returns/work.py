@@ -78,6 +78,11 @@ def claim(
     return items
 
 
+def hold(session: Session, item: Item, now: datetime, lease: timedelta) -> None:
+    """Prolong the lease right before an effect outside; raises `LeaseLost` if it is not ours."""
+    _settle(session, item, {"lease_until": now + lease})
+
+
 def finish(session: Session, item: Item, now: datetime) -> None:
     """Mark a claimed row as done, in the transaction that records its result."""
     _settle(session, item, {"done_at": now, "lease_until": None, "last_error": None})

@@ -55,6 +55,11 @@ def book_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
     ledger.post(session, line, _kind(session, line, "reclaim", line.id), line.id, moves, now)
 
 
+def is_reclaimed(session: Session, line: ReturnLine) -> bool:
+    """Whether a reclaim is booked and not reversed."""
+    return len(_of_cause(session, line, line.id)) % 2 == 1
+
+
 def unbook_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
     """A reorg took the reclaim back."""
     _reverse_newest(session, line, line.id, now)

@@ -15,7 +15,7 @@ from custody import holds
 from custody.calls import LEG_OF_EVENT
 from returns.ids import from_bytes32
 from returns.tables import InboxItem, Leg, ReturnLine
-from returns.words import ChainLevel
+from returns.words import ChainLevel, LegKind
 from settlement import legs
 from settlement.plans import Terms
 
@@ -53,7 +53,7 @@ def _chain_undid(session: Session, _terms: Terms, event: dict[str, Any], now: da
     if event["name"] == "Reclaimed":
         legs.unreclaimed(session, line.id, now)
     if kind is not None:
-        legs.undone(session, line.id, kind, now)
+        legs.undone(session, line.id, kind, event["block_number"], now)
 
 
 def _relay_failed(session: Session, _terms: Terms, fact: dict[str, Any], now: datetime) -> None:
@@ -64,7 +64,7 @@ def _processor_refund(
     session: Session, terms: Terms, refund: dict[str, Any], now: datetime
 ) -> None:
     leg = _leg(session, refund["key"])
-    if leg is None:
+    if leg is None or leg.kind is not LegKind.PROCESSOR_REFUND:
         # Not one of ours: reconciliation will show it as unknown.
         log.warning("processor.refund_unknown refund=%s", refund["id"])
         return

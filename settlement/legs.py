@@ -17,10 +17,10 @@ from chain import relayer
 from custody.authorizations import message_of
 from custody.calls import calldata
 from returns import cases, lifecycle, locks, work
-from returns.errors import TokenNotReturnable
+from returns.errors import PayoutInDoubt, TokenNotReturnable
 from returns.ids import new_id
 from returns.tables import Authorization, Hold, Leg, ReturnLine
-from returns.words import ChainLevel, HoldState, LegKind, LegState, LineState
+from returns.words import PAYOUTS, ChainLevel, HoldState, LegKind, LegState, LineState
 from settlement import bookings, plans
 from settlement.guards import payout_obstacle
 from settlement.plans import Step, Terms
@@ -82,8 +82,10 @@ def resume(
 ) -> None:
     """A person lets a line that needed attention go on with the first thing that is not done.
 
-    A leg that failed is tried anew, as another attempt under another key.
+    A leg that failed is tried anew, as another attempt under another key. Raises `PayoutInDoubt`
+    while it is not known what became of one.
     """
+    _refuse_doubt(session, line)
     if _attempts(session, line.id, LegKind.RELEASE):
         start(session, terms, line, plans.release(), actor, reason, now)
         return
@@ -110,6 +112,12 @@ def give_back(
         if any(leg.state is not LegState.FAILED for leg in _attempts(session, line.id, kind)):
             raise TokenNotReturnable(problem=f"{kind.value} was done, or may have been")
     start(session, terms, line, plans.release(), actor, reason, now)
+
+
+def _refuse_doubt(session: Session, line: ReturnLine) -> None:
+    for leg in _attempts(session, line.id, LegKind.PROCESSOR_REFUND):
+        if leg.state is LegState.UNKNOWN:
+            raise PayoutInDoubt(problem=leg.error or "its answer was lost")
 
 
 def _is_done(step: Step, state: LegState) -> bool:
@@ -221,13 +229,20 @@ def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None
         cases.advance(session, line.id, to, actor=ACTOR, reason=problem, now=now)
 
 
-def undone(session: Session, line_id: UUID, kind: LegKind, now: datetime) -> None:
-    """A reorg took a confirmed effect back; the relayer sends its bytes again."""
+def undone(
+    session: Session, line_id: UUID, kind: LegKind, block_number: int, now: datetime
+) -> None:
+    """A reorg took a confirmed effect back; the relayer sends its bytes again.
+
+    Told late, when the effect stands in another block already, it changes nothing.
+    """
     _, line = locks.lock_line(session, line_id)
     attempts = _attempts(session, line_id, kind)
     if not attempts or attempts[-1].state not in _DONE:
         return
     leg = locks.lock_leg(session, attempts[-1].id)
+    if leg.block_number != block_number:
+        return
     leg.state, leg.block_number, leg.updated_at = LegState.SENT, None, now
     bookings.unbook(session, line, leg, now)
     back = plans.step_of(line.remedy, line.disposition, kind).state
@@ -237,25 +252,33 @@ def undone(session: Session, line_id: UUID, kind: LegKind, now: datetime) -> Non
 
 
 def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:
-    """The depositor took the token back after its date; the remedy is no longer owed."""
+    """The depositor took the token back after its date.
+
+    The remedy is no longer owed. If it was paid already, a person has to clear it.
+    """
     _, line = locks.lock_line(session, line_id)
-    if line.state is LineState.RECLAIMED:
+    if bookings.is_reclaimed(session, line):
         return
-    reason = "the depositor took the token back"
-    cases.advance(session, line_id, LineState.RECLAIMED, actor="customer", reason=reason, now=now)
     bookings.book_reclaim(session, line, now)
-    bookings.withdraw_grant(session, line, now)
+    paid = any(leg.state in _DONE for kind in PAYOUTS for leg in _attempts(session, line_id, kind))
+    to = LineState.NEEDS_ATTENTION if paid else LineState.RECLAIMED
+    reason = "the depositor took the token back" + (", though the remedy was paid" if paid else "")
+    if line.state is not to:
+        cases.advance(session, line_id, to, actor="customer", reason=reason, now=now)
+    if not paid:
+        bookings.withdraw_grant(session, line, now)
 
 
 def unreclaimed(session: Session, line_id: UUID, now: datetime) -> None:
     """A reorg took a reclaim back: the escrow holds the token again, and a person looks."""
     _, line = locks.lock_line(session, line_id)
-    if line.state is not LineState.RECLAIMED:
+    if not bookings.is_reclaimed(session, line):
         return
-    to, reason = LineState.NEEDS_ATTENTION, "a reorg took the reclaim back"
-    cases.advance(session, line_id, to, actor=ACTOR, reason=reason, now=now)
     bookings.unbook_reclaim(session, line, now)
-    bookings.grant(session, line, new_id(), now)
+    if line.state is LineState.RECLAIMED:
+        to, reason = LineState.NEEDS_ATTENTION, "a reorg took the reclaim back"
+        cases.advance(session, line_id, to, actor=ACTOR, reason=reason, now=now)
+        bookings.grant(session, line, new_id(), now)
 
 
 def _reaches(step: Step, before: LegState, level: ChainLevel) -> bool:
@@ -270,11 +293,21 @@ def _complete(
     leg.state, leg.updated_at = state, now
     session.flush()
     bookings.book(session, line, leg, now)
-    if line.state is LineState.NEEDS_ATTENTION and leg.kind in _CHAIN_LEGS:
-        # What the chain did is booked whatever a person has yet to decide; the line waits.
+    if line.state is LineState.RECLAIMED:
+        reason = f"{leg.kind.value} was done although the token had been taken back"
+        _advance(session, line, LineState.NEEDS_ATTENTION, reason, leg, now)
+        bookings.grant(session, line, new_id(), now)
+    elif _waits(line, leg):
         log.warning("leg.done_while_waiting leg=%s kind=%s line=%s", leg.id, leg.kind, line.id)
-        return
-    _go_on(session, terms, line, leg, now)
+    else:
+        _go_on(session, terms, line, leg, now)
+
+
+def _waits(line: ReturnLine, leg: Leg) -> bool:
+    """What the chain did is booked, but a person decides, or the token is on its way back."""
+    if line.state in (LineState.RETURNING, LineState.RETURNED):
+        return leg.kind is not LegKind.RELEASE
+    return line.state is LineState.NEEDS_ATTENTION and leg.kind in _CHAIN_LEGS
 
 
 def _go_on(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import Session, select
@@ -30,6 +30,8 @@ class _Intent:
     obstacle: str | None
 
 
+#: How long asking a processor may take at the most: a look-up and a request, time-outs included.
+_ASKING = timedelta(seconds=30)
 _OVER = (LegState.CONFIRMED, LegState.FINAL, LegState.FAILED)
 
 
@@ -57,6 +59,7 @@ def _prepare(database: Database, clock: Clock, terms: Terms, item: OutboxItem) -
     """Check under locks that the payout is due, and say so before anything leaves us."""
     now = clock()
     with database.write() as session:
+        work.hold(session, item, now, _ASKING)
         _, line = locks.lock_line(session, session.get_one(Leg, item.subject_id).line_id)
         leg = locks.lock_leg(session, item.subject_id)
         if leg.state in _OVER:

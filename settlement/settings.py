@@ -10,7 +10,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chain.local import anvil_keys
+from chain.local import anvil_addresses
+from chain.signers import LocalSigner
 from returns.errors import SettingsInvalid
 
 #: What local use falls back to; refused everywhere else.
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
             default = type(self).model_fields[name].default
             if len(secret.get_secret_value()) < 16 or secret == default:
                 raise ValueError(f"UNDROP_{name.upper()} must be set outside local use")
-        if self.operator_key.get_secret_value().lower() in anvil_keys():
+        if LocalSigner(self.operator_key.get_secret_value()).address in anvil_addresses():
             raise ValueError("UNDROP_OPERATOR_KEY is one of Anvil's public keys")
         return self
 

@@ -19,7 +19,8 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 /// the fire, and nowhere else; after a date that the holder signed, the depositor takes it back without anybody's help.
 /// @dev Not upgradeable. Every external call to a token, recipient or wallet comes after the state change that it
 /// belongs to, under a reentrancy lock, and its effect is read back. Trust: the operator decides which signed returns
-/// happen and is trusted with the float of registered merchants, but not with held tokens.
+/// happen. It is trusted with the float of registered merchants, and to commit and take held tokens only where the
+/// remedy is paid off chain; it cannot send a held token anywhere but to its depositor, the vault or the fire.
 contract ReturnEscrow is MerchantFloat, TokenCustody, Pausable, EIP712 {
     using HoldStore for StoredHold;
 

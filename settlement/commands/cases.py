@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from custody.eligibility import holder_of
+from custody.eligibility import holders_of
 from returns import cases, lifecycle, locks, reads
 from returns.errors import HolderUnknown, MoveNotAllowed, RemedyNotPayable, ReviewOwnProposal
 from returns.ids import new_id
@@ -23,7 +23,7 @@ from returns.tables import (
     ReturnLine,
 )
 from returns.words import Disposition, LineState, Remedy, Tender, Verdict
-from settlement import bookings, legs, plans
+from settlement import bookings, legs
 from settlement.commands import decisions
 from settlement.commands.access import Caller
 from settlement.commands.inputs import ReviewIn
@@ -42,7 +42,7 @@ def cancel(runtime: Runtime, caller: Caller, rma: str) -> dict[str, Any]:
     now = runtime.clock()
     with runtime.database.write() as session:
         case = reads.find_case(session, caller.merchant_id, rma, caller.order_id)
-        lines = cases.lines_of(session, case.id)
+        lines = locks.lock_case_lines(session, case.id)
         open_lines = [line for line in lines if line.state in lifecycle.CANCELABLE]
         if not open_lines:
             state = lifecycle.case_state([line.state for line in lines])
@@ -64,7 +64,8 @@ def decide_review(runtime: Runtime, caller: Caller, rma: str, review: ReviewIn) 
         bought = session.get_one(OrderLine, line.order_line_id)
     if case.opened_by == caller.name:
         raise ReviewOwnProposal
-    holder = holder_of(runtime.client, bought.collection, bought.token_id)
+    token = (bought.collection, bought.token_id)
+    holder = holders_of(runtime.client, [token])[token]
     with runtime.database.write() as session:
         case = reads.find_case(session, caller.merchant_id, rma)
         _, line = locks.lock_line(session, line.id)
@@ -111,8 +112,8 @@ def _cancel_line(
     session: Session, terms: Terms, line: ReturnLine, actor: str, now: datetime
 ) -> None:
     reason = "canceled on request"
-    if line.state is LineState.IN_CUSTODY:
-        legs.start(session, terms, line, plans.release(), actor, reason, now)
+    if line.state in (LineState.IN_CUSTODY, LineState.COMMITTING):
+        legs.give_back(session, terms, line, actor, reason, now)
         return
     cases.advance(session, line.id, LineState.CANCELED, actor=actor, reason=reason, now=now)
     bookings.withdraw_grant(session, line, now)

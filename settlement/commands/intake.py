@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from custody.eligibility import holder_of
+from custody.eligibility import holders_of
 from returns import cases, idempotency, locks, reads
 from returns.errors import AlreadyReturning, FieldInvalid, NotFound, RefundAboveRemainder
 from returns.ids import new_id, new_rma
@@ -50,17 +50,20 @@ def request_return(
     Raises `NotFound` (also for orders of others), `FieldInvalid`, `AlreadyReturning`,
     `RefundAboveRemainder`, `IdempotencyKeyReused`.
     """
+    # Customers choose keys as well: theirs are kept apart by the order that they may act on.
+    key = key if caller.order_id is None else f"{caller.order_id}/{key}"
     with runtime.database.read() as session:
         # The right to the order comes first: an answer under a known key shows the order too.
         bought = _find(session, caller, request)
         known = idempotency.stored_answer(session, caller.merchant_id, key, body_hash)
         if known is not None:
             return Answer(known.status, known.body, replayed=True)
-    holders = {
-        line.id: holder_of(runtime.client, line.collection, line.token_id) for line in bought.lines
-    }
+    tokens = [(line.collection, line.token_id) for line in bought.lines]
+    found = holders_of(runtime.client, tokens)
+    holders = {line.id: found[line.collection, line.token_id] for line in bought.lines}
     with runtime.database.write() as session:
         # Locked before the answer is looked for: the same request may be at work just now.
+        locks.lock_customer(session, caller.merchant_id, bought.order.customer)
         for order_line in sorted(bought.lines, key=lambda line: line.id):
             locks.lock_order_line(session, order_line.id)
         known = idempotency.stored_answer(session, caller.merchant_id, key, body_hash)

@@ -10,10 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from returns.errors import OrderDiffers, PaymentClaimed, UndropError
+from returns.errors import OrderDiffers, PaymentClaimed, ProcessorUnknown, UndropError
 from returns.idempotency import request_hash
 from returns.ids import new_id
 from returns.tables import Order, OrderLine, Payment
+from returns.words import Tender
 from settlement.commands.inputs import OrderIn
 from settlement.runtime import Runtime
 
@@ -44,7 +45,8 @@ def put_orders(runtime: Runtime, merchant_id: UUID, orders: list[OrderIn]) -> li
     with runtime.database.write() as session:
         known = _known(session, merchant_id, orders)
         claimed = _claimed(session, merchant_id, orders)
-        results = [_judge(order, known, claimed) for order in orders]
+        processors = frozenset(runtime.processors)
+        results = [_judge(order, known, claimed, processors) for order in orders]
         stored = [
             _rows(runtime.settings.chain_id, merchant_id, order, now)
             for order, result in zip(orders, results, strict=True)
@@ -63,13 +65,17 @@ def _insert(session: Session, stored: list[_Rows]) -> None:
         connection.execute(sa.insert(Payment), [rows.payment for rows in stored])
 
 
-def _judge(order: OrderIn, known: dict[str, str], claimed: set[tuple[str, str]]) -> OrderResult:
+def _judge(
+    order: OrderIn, known: dict[str, str], claimed: set[tuple[str, str]], processors: frozenset[str]
+) -> OrderResult:
     """What to do with one order; what it claims is remembered for the rest of the bulk."""
     content, payment = _content(order), (order.payment.processor, order.payment.reference)
     if order.number in known:
         if known[order.number] == content:
             return OrderResult(order.number, KNOWN)
         return OrderResult(order.number, REFUSED, OrderDiffers(order=order.number))
+    if order.payment.tender is Tender.CARD and payment[0] not in processors:
+        return OrderResult(order.number, REFUSED, ProcessorUnknown(processor=payment[0]))
     if payment in claimed:
         return OrderResult(order.number, REFUSED, PaymentClaimed(reference=payment[1]))
     known[order.number] = content

@@ -31,9 +31,9 @@ from custody.evidence import ChainEvidence
 from returns import ledger, lifecycle
 from returns.ids import token_asset
 from returns.tables import JournalEntry, Leg, Posting
-from returns.words import LegKind, LegState, LineState
+from returns.words import PAYOUTS, LegKind, LegState, LineState
 from settlement.processors.base import ProcessorRefund
-from settlement.reconciliation.sides import DONE, PAYOUTS, Books, Sides
+from settlement.reconciliation.sides import DONE, Books, Sides
 
 #: A leg that is under way longer than this is a break.
 _PATIENCE = timedelta(hours=1)
@@ -63,8 +63,12 @@ def _processor(sides: Sides) -> Iterator[Difference]:
     for refund in sides.refunds:
         if refund.status != "failed":
             by_key[refund.key].append(refund)
-    for leg in sides.books.done(LegKind.PROCESSOR_REFUND):
-        yield from _compare_refunds(leg, by_key.get(str(leg.id), []))
+    for leg in sides.books.legs:
+        told = by_key.get(str(leg.id), [])
+        # In doubt because of what the processor told: that is what has to be shown.
+        doubted = leg.state is LegState.UNKNOWN and told
+        if leg.kind is LegKind.PROCESSOR_REFUND and (leg.state in DONE or doubted):
+            yield from _compare_refunds(leg, told)
     # A payout that failed in the books explains no refund.
     explained = sides.elsewhere.payouts | {
         str(leg.id)

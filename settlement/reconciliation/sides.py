@@ -27,8 +27,6 @@ from settlement.processors.base import ProcessorRefund
 
 #: States in which the books take an effect for certain.
 DONE = (LegState.CONFIRMED, LegState.FINAL)
-#: Legs that pay money.
-PAYOUTS = (LegKind.PROCESSOR_REFUND, LegKind.CREDIT, LegKind.SWAP)
 
 
 @dataclass

@@ -189,3 +189,13 @@ def test_nul_characters_in_a_query_reach_no_database(desk: Desk) -> None:
     door = open_door(desk)
     query = "merchant=%00&collection=0x" + "c0" * 20
     is_problem(door.send("GET", f"/v1/returnability?{query}", None), 422)
+
+
+def test_requests_of_one_customer_at_once_are_counted_one_after_the_other(
+    desk: Desk, at_once: AtOnce
+) -> None:
+    """The policy of the desk looks at the fourth return in 90 days and denies the seventh."""
+    bought = [desk.buy(customer="one") for _ in range(9)]
+    answers = at_once(9, lambda index: desk.ask(bought[index]))
+    states = Counter(answer["state"] for answer in answers)
+    assert states == {"awaiting_signature": 3, "in_review": 3, "denied": 3}

@@ -65,7 +65,12 @@ class Desk:
     # -- people --------------------------------------------------------------------------------
 
     def buy(
-        self, price: int = 1000, tender: str = "card", owner: int = 0, tokens: int = 1
+        self,
+        price: int = 1000,
+        tender: str = "card",
+        owner: int = 0,
+        tokens: int = 1,
+        customer: str | None = None,
     ) -> OrderIn:
         """An order of new tokens in a customer's wallet, paid by card (USD) or wallet (ETH)."""
         self._count += 1
@@ -75,6 +80,7 @@ class Desk:
         order = OrderIn.model_validate(
             order_body(f"A-{self._count}", numbers, price, tender, owner)
             | {"placed_at": self.clock().isoformat()}
+            | ({} if customer is None else {"customer": customer})
         )
         (result,) = orders.put_orders(self.runtime, self.merchant.id, [order])
         assert result.result == orders.STORED
@@ -155,8 +161,9 @@ class Desk:
     def reorg(self, depth: int, *, again: bool = True) -> None:
         """The newest blocks are gone; what they held is mined again unless told otherwise."""
         gone = self.chain.drop(depth)
-        for block in gone:
-            for index in range(len(block.facts)):
+        # The newest fact first, as the indexer tells it.
+        for block in sorted(gone, key=lambda one: one.number, reverse=True):
+            for index in reversed(range(len(block.facts))):
                 if self._told.pop((block.hash, index), 0):
                     self.deliver(block, index, "chain.reorged")
         calls = [call for block in gone for call in block.calls]
