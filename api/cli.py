@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import supervisor
 from api.v1 import break_view
 from returns import migrate
-from returns.errors import LeaseLost, Unavailable, UndropError
+from returns.errors import BadInput, LeaseLost, Unavailable, UndropError
 from settlement import importer
 from settlement.commands import setup
 from settlement.commands.access import SCOPES, create_key, merchant_by_slug
@@ -40,14 +40,30 @@ Slug = Annotated[str, typer.Option(help="The merchant's short name.")]
 @contextmanager
 def _runtime() -> Iterator[Runtime]:
     """A runtime whose refusals end the command with one sentence and what to do next."""
-    try:
+    with _refusals():
         runtime = Runtime()
         yield runtime
         runtime.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
     except UndropError as problem:
-        _give_up(f"{problem} {problem.next_step} Moved: {problem.moved}.")
+        _give_up(f"{problem} {_next_step(problem)}")
     except SQLAlchemyError as problem:
-        _give_up(f"The database refuses: {type(problem).__name__}. Is UNDROP_DATABASE_URL right?")
+        _give_up(
+            f"The database refuses: {type(problem).__name__}. Is UNDROP_DATABASE_URL right, "
+            "and has 'make run' or 'undrop setup' been run?"
+        )
+    except OSError as problem:
+        _give_up(f"A file cannot be used: {problem}.")
+
+
+def _next_step(problem: UndropError) -> str:
+    """What to do, for somebody at a terminal: bad input is answered by its own sentence."""
+    return "" if type(problem).next_step == BadInput.next_step else problem.next_step
 
 
 def _give_up(sentence: str) -> NoReturn:
@@ -64,10 +80,8 @@ def run(
     restart_worker: Annotated[bool, typer.Option(help="Start a worker anew that died.")] = False,
 ) -> None:
     """Start everything on this machine: chain, processor, API, worker, indexer, pages."""
-    try:
+    with _refusals():
         supervisor.run(home, with_book=not headless, restart_worker=restart_worker)
-    except UndropError as problem:
-        _give_up(f"{problem} {problem.next_step}")
 
 
 @app.command("migrate")
@@ -91,7 +105,7 @@ def make_key(
     merchant: Slug = "demo",
     label: str = "command-line",
     scopes: Annotated[str, typer.Option(help="Separated by commas.")] = ",".join(SCOPES),
-    days: Annotated[int | None, typer.Option(help="Days until it expires.")] = 90,
+    days: Annotated[int, typer.Option(help="Days until it expires.", min=1, max=3650)] = 90,
 ) -> None:
     """Make an API key and print it, this once."""
     with _runtime() as runtime:
@@ -163,6 +177,8 @@ def import_sales(
         report.show(err, rejects)
         report.seconds = round(time.perf_counter() - started, 3)
         sys.stdout.write(report.to_json() + "\n")
+    if report.rows and len(report.rejected) == report.rows:
+        raise typer.Exit(1)
 
 
 @app.command("reconcile")

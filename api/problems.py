@@ -65,6 +65,8 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])[:200]
     message = str(first["msg"]).removeprefix("Value error, ").rstrip(".")[:500]
+    if first["type"] == "model_attributes_type" and not where:
+        message = "it is not a JSON object; is Content-Type: application/json set?"
     if first["type"] == "json_invalid":
         return respond(RequestMalformed(problem=message))
     return respond(FieldInvalid(field=where or "body", problem=message))

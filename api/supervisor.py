@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from returns.errors import PortBusy, ProcessDied, ToolMissing, UndropError
+from returns.errors import HomeUnusable, PortBusy, ProcessDied, ToolMissing, UndropError
 from settlement.commands import setup
 from settlement.commands.access import SCOPES, create_key
 from settlement.runtime import Runtime
@@ -109,6 +110,7 @@ def run(home: Path, *, with_book: bool, restart_worker: bool) -> None:
     os.environ["UNDROP_HOME"] = str(home.absolute())
     settings = load_settings()
     _check(settings)
+    lock = _lock(settings.home)
     supervisor = Supervisor(settings, restart_worker=restart_worker)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -117,8 +119,11 @@ def run(home: Path, *, with_book: bool, restart_worker: bool) -> None:
     except KeyboardInterrupt:
         _say("Stopping…")
     finally:
+        # Impatience must not leave children behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         supervisor.stop()
+        lock.close()
     _say("Everything is stopped. The next start goes on from here; 'make reset' forgets.")
 
 
@@ -220,6 +225,19 @@ def _check(settings: Settings) -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError as fault:
                 raise PortBusy(port=port, setting=name) from fault
+
+
+def _lock(home: Path) -> IO[str]:
+    """Hold the folder as long as the file is open: two runs would write the same files."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = (home / "lock").open("w")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as fault:
+        raise HomeUnusable(home=home, problem="another run is using it") from fault
+    except OSError as fault:
+        raise HomeUnusable(home=home, problem="it cannot be written to") from fault
+    return file
 
 
 def _find_anvil() -> str:

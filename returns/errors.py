@@ -255,7 +255,7 @@ class StorageUnavailable(Unavailable):
 
 class ContractsMissing(Unavailable):
     sentence = "The contracts are not there: {problem}."
-    next_step = "Run 'make contracts', then 'undrop chain deploy'."
+    next_step = "Run 'make contracts'; in a new folder 'undrop setup' deploys them."
 
 
 class SettingsInvalid(Unavailable):
@@ -266,6 +266,11 @@ class SettingsInvalid(Unavailable):
 class ToolMissing(Unavailable):
     sentence = "The tool {tool} is not there."
     next_step = "Run '{remedy}', or install it yourself."
+
+
+class HomeUnusable(Unavailable):
+    sentence = "The folder {home} cannot be used: {problem}."
+    next_step = "Stop the other run, or name another folder with --home."
 
 
 class PortBusy(Unavailable):

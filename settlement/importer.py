@@ -19,7 +19,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from rich.console import Console
 
-from chain.addresses import ZERO
+from chain.addresses import ZERO, parse_address
 from returns.errors import FieldInvalid, FileInvalid, UndropError
 from returns.money import from_decimal, to_minor_half_even
 from returns.words import Tender
@@ -41,6 +41,12 @@ DEFAULT_MAPPING: Mapping[str, str] = {
 #: Fields without a default column: how each row was paid (`wallet` where there is no column).
 _OPTIONAL_FIELDS = frozenset({"tender"})
 _CURRENCY = {Tender.WALLET: "ETH", Tender.CARD: "USD"}
+
+#: Reasons without the row's own values, so that rows can be counted by them.
+_REASONS = {
+    "order_differs": "the order is stored already, with another content",
+    "payment_claimed": "the payment belongs to another order already",
+}
 
 _CHUNK = 1000
 _MAX_CHARACTERS = 1 << 30
@@ -121,6 +127,7 @@ def import_sales(
     `last_day` moves all dates by whole days so that the newest sale falls on it. Raises
     `FileInvalid` for a file that is not a table with the mapped columns; nothing is stored then.
     """
+    parse_address(collection)
     columns = {**DEFAULT_MAPPING, **mapping}
     rows = list(_rows(file, columns))
     shift = _shift(rows, columns["placed_at"], last_day)
@@ -144,6 +151,9 @@ def _import_chunk(
     orders: list[OrderIn] = []
     lines: list[int] = []
     for line, row in chunk:
+        if None in row:
+            report.rejected.append((line, "it has more columns than the header"))
+            continue
         values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
         try:
             orders.append(_order(values, collection, shift))
@@ -154,7 +164,7 @@ def _import_chunk(
         report.imported += result.result == STORED
         report.known += result.result == KNOWN
         if result.error is not None:
-            report.rejected.append((line, type(result.error).sentence.split(" {")[0]))
+            report.rejected.append((line, _REASONS.get(result.error.code, str(result.error))))
 
 
 def _order(values: Mapping[str, str], collection: str, shift: timedelta) -> OrderIn:

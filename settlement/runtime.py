@@ -118,7 +118,7 @@ class Runtime:
         """The risk model; None leaves decisions to the rules alone, and they say so."""
         try:
             return Model.from_json(self.settings.model_file.read_text())
-        except (OSError, ModelInvalid) as problem:
+        except (OSError, UnicodeDecodeError, ModelInvalid) as problem:
             log.warning("model.unavailable problem=%s", problem)
             return None
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chain.local import anvil_addresses
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=1, le=65535)
 
     rpc_url: str = "http://127.0.0.1:8545"
-    chain_id: int = 31337
+    chain_id: int = Field(default=31337, ge=1)
     confirmations: int = Field(default=1, ge=1, description="blocks until a fact is acted on")
     finality: int = Field(default=3, ge=1, description="blocks until nothing can undo it")
     operator_key: SecretStr = SecretStr("")
@@ -49,6 +50,14 @@ class Settings(BaseSettings):
     commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
     processor_worst_case_seconds: int = Field(default=5 * 86_400)
     lease_seconds: int = Field(default=10, ge=1)
+
+    @field_validator("rpc_url", "processor_url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("must be an address such as http://127.0.0.1:8545")
+        return url
 
     @model_validator(mode="after")
     def _refuse_local_secrets(self) -> Self:
@@ -90,5 +99,5 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]).upper()
-        raise SettingsInvalid(problem=f"{where} {first['msg']}".strip()) from None
+        where = "".join(f"UNDROP_{str(part).upper()}: " for part in first["loc"])
+        raise SettingsInvalid(problem=where + first["msg"].removeprefix("Value error, ")) from None

@@ -126,7 +126,7 @@ class Policy(Terms):
     risk: Risk
     collections: Annotated[
         Mapping[Address, Override], AfterValidator(_read_only), PlainSerializer(dict)
-    ] = MappingProxyType({})
+    ] = Field(default_factory=lambda: MappingProxyType({}))
 
     @model_validator(mode="after")
     def _pairs_are_allowed(self) -> Self:

@@ -72,7 +72,8 @@ def decide_review(runtime: Runtime, caller: Caller, rma: str, review: ReviewIn) 
         if review.decision in _EXITS:
             _attend(session, runtime.terms, line, review, caller.name, runtime.clock())
         else:
-            lifecycle.check_move(line.state, LineState.APPROVED)
+            approved = review.decision == "approve"
+            lifecycle.check_move(line.state, LineState.APPROVED if approved else LineState.DENIED)
             _decide(
                 session, runtime.terms, case, line, review, caller.name, holder, runtime.clock()
             )

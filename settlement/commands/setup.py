@@ -21,7 +21,7 @@ from chain.signers import LocalSigner
 from returns import migrate
 from returns.errors import ContractsMissing, SettingsInvalid
 from returns.ids import bytes32
-from returns.tables import Merchant, PolicyRow
+from returns.tables import Chain, Merchant, PolicyRow
 from settlement.runtime import Runtime
 from triage.policy import parse_policy
 
@@ -122,7 +122,11 @@ def _existing(runtime: Runtime) -> Deployment | None:
     try:
         contracts = Deployment.load(runtime.settings.deployment_file)
     except ContractsMissing:
-        return None
+        with runtime.database.read() as session:
+            if session.get(Chain, runtime.settings.chain_id) is None:
+                return None
+        problem = f"{runtime.settings.deployment_file.name} is gone, and the books belong to it"
+        raise ContractsMissing(problem=f"{problem}: restore it, or 'make reset'") from None
     if not deploy.is_deployed(runtime.client, contracts):
         raise ContractsMissing(
             problem="the chain is not the one that this folder was used with; "

@@ -29,7 +29,7 @@ class SandboxProcessor:
         headers = {"Idempotency-Key": str(key)}
         response = self._send("POST", "/v1/refunds", json=body, headers=headers)
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            raise RefundDeclined(problem=str(response.json().get("problem", "no reason given")))
+            raise RefundDeclined(problem=str(response.json().get("detail", "no reason given")))
         return _refund(self._checked(response).json())
 
     def find(self, key: UUID) -> ProcessorRefund | None:

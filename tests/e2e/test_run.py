@@ -29,9 +29,12 @@ def test_the_next_start_goes_on_from_where_the_last_one_stopped(tmp_path: Path) 
     assert machine.stop() == 0
 
 
-def test_a_dead_child_ends_the_run_with_one_sentence(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_and_a_dead_child_ends_the_first(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     machine.start("--headless")
+    second = Machine(tmp_path).command("run", "--home", str(tmp_path / "var"))
+    assert second.returncode == 1
+    assert "another run is using it" in second.stderr
     os.killpg(machine.about["pids"]["indexer"], signal.SIGKILL)
     assert machine.wait() == 1
     [sentence] = [line for line in machine.said.splitlines() if "indexer" in line]
