@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
-from machine import Machine
+from machine import ROOT, Machine
 
 pytestmark = pytest.mark.chain
 
@@ -57,3 +58,17 @@ def test_a_busy_port_ends_the_run_before_anything_is_started(tmp_path: Path) -> 
 
 
 _REMEDIES = ("crypto_refund", "fiat_refund", "store_credit")
+
+
+def test_a_missing_tool_is_named_in_one_sentence() -> None:
+    done = subprocess.run(
+        ["make", "--silent", "tools", "PYTHON=python-that-is-not-there"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stdout.splitlines() == [
+        "Python is not there: install Python 3.11 or later, or name it with PYTHON=…"
+    ]
