@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IReturnEscrow} from "./IReturnEscrow.sol";
 import {BoundedCall} from "./lib/BoundedCall.sol";
 import {NftMover, Standard} from "./lib/NftMover.sol";
 import {IERC1155Receiver} from "@openzeppelin/contracts/token/ERC1155/IERC1155Receiver.sol";
 import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Receiver.sol";
 
-/// @title The three ways a token moves: in, on, and back
+/// @title The ways a token moves: in, on, back, into the fire
 /// @notice Each movement is proven by reading the owner or the balances afterwards. Tokens that come in any other way
-/// than by the escrow's own pull are turned away, since nobody could ever get them out.
-abstract contract TokenCustody is IReturnEscrow, IERC721Receiver {
+/// than by the contract's own pull are turned away, since nobody could ever get them out.
+abstract contract TokenCustody is IERC721Receiver {
     /// @notice Where a token goes whose contract cannot destroy it. No key is known for this address.
     address public constant DEAD = 0x000000000000000000000000000000000000dEaD;
     /// @notice Gas for a collection's own burn; what is left must suffice for the dead address.
     uint256 public constant BURN_GAS = 300_000;
 
-    /// @dev The token being pulled right now; its callbacks are expected.
-    address private transient _pulling;
+    /// @notice Neither an ERC-721 nor an ERC-1155 token: no code there, or it answers neither question.
+    error TokenUnsupported(address token);
+    /// @notice Zero, or not 1 for an ERC-721 token.
+    error TokenWrongAmount(address token, uint256 amount);
+    /// @notice This account does not own the token, or not this many of it.
+    error TokenNotHeld(address token, uint256 tokenId, address account, uint256 held);
+    /// @notice The token refused to move; `reason` is what it reverted with, at most 256 bytes.
+    error TokenTransferFailed(address token, uint256 tokenId, bytes reason);
+    /// @notice The token claims to have moved and has not.
+    error TokenTransferUnproven(address token, uint256 tokenId, address to);
+    /// @notice Tokens come in by deposit only: a safe transfer that was not asked for is turned away.
+    error TokenUnsolicited(address token);
 
     /// @inheritdoc IERC721Receiver
     function onERC721Received(address operator, address, uint256, bytes calldata)
@@ -30,7 +39,7 @@ abstract contract TokenCustody is IReturnEscrow, IERC721Receiver {
         return IERC721Receiver.onERC721Received.selector;
     }
 
-    /// @notice Accepts an ERC-1155 token that the escrow itself is pulling, and nothing else.
+    /// @notice Accepts an ERC-1155 token that this contract itself is pulling, and nothing else.
     /// @return Its own selector, as ERC-1155 demands.
     function onERC1155Received(address operator, address, uint256, uint256, bytes calldata)
         external
@@ -41,40 +50,38 @@ abstract contract TokenCustody is IReturnEscrow, IERC721Receiver {
         return IERC1155Receiver.onERC1155Received.selector;
     }
 
-    /// @notice Refused: the escrow never pulls batches.
+    /// @notice Refused: batches are never pulled.
     function onERC1155BatchReceived(address, address, uint256[] calldata, uint256[] calldata, bytes calldata)
         external
         view
         returns (bytes4)
     {
-        revert ReturnEscrowUnsolicitedToken(msg.sender);
+        revert TokenUnsolicited(msg.sender);
     }
 
-    /// @dev From its holder to the escrow or a vault. Proven: the holder had it, the receiver has it.
-    function _pull(Standard standard, address token, address holder, address to, uint256 tokenId, uint256 amount)
+    /// @dev From its holder to this contract or a vault. Proven: the holder had it, the receiver has it.
+    /// @return standard How the token answered.
+    function _pull(address token, address holder, address to, uint256 tokenId, uint256 amount)
         internal
+        returns (Standard standard)
     {
-        if (NftMover.balance(standard, token, holder, tokenId) < amount) {
-            revert ReturnEscrowNotHolder(token, tokenId, holder);
-        }
-        _pulling = token;
+        standard = _requireHeld(token, holder, tokenId, amount);
         _moveProven(standard, token, holder, to, tokenId, amount);
-        _pulling = address(0);
     }
 
-    /// @dev Out of the escrow to a vault or the dead address. Proven: the receiver has it.
+    /// @dev Out of this contract to a vault or the dead address. Proven: the receiver has it.
     function _deliver(Standard standard, address token, address to, uint256 tokenId, uint256 amount) internal {
         _moveProven(standard, token, address(this), to, tokenId, amount);
     }
 
-    /// @dev Out of the escrow to the depositor. Proven only that the escrow no longer has it: a depositor that passes
-    /// the token on in its receiver hook must not be locked out.
+    /// @dev Out of this contract to the depositor. Proven only that it is gone from here: a depositor that passes the
+    /// token on in its receiver hook must not be locked out.
     function _giveBack(Standard standard, address token, address to, uint256 tokenId, uint256 amount) internal {
         uint256 before = NftMover.balance(standard, token, address(this), tokenId);
         _move(standard, token, address(this), to, tokenId, amount);
         uint256 left = NftMover.balance(standard, token, address(this), tokenId);
         unchecked {
-            if (before - left != amount) revert ReturnEscrowTransferUnproven(token, tokenId, to);
+            if (before - left != amount) revert TokenTransferUnproven(token, tokenId, to);
         }
     }
 
@@ -85,7 +92,7 @@ abstract contract TokenCustody is IReturnEscrow, IERC721Receiver {
         returns (bool destroyed)
     {
         if (standard == Standard.ERC721) {
-            (bool ok,) = BoundedCall.tryCall(token, BURN_GAS, 0, abi.encodeWithSignature("burn(uint256)", tokenId));
+            bool ok = BoundedCall.tryCall(token, BURN_GAS, 0, abi.encodeWithSignature("burn(uint256)", tokenId));
             address owner = NftMover.ownerOf(token, tokenId);
             if (ok && owner == address(0)) return true;
             // Some collections call a transfer to the dead address a burn.
@@ -94,11 +101,18 @@ abstract contract TokenCustody is IReturnEscrow, IERC721Receiver {
         _deliver(standard, token, DEAD, tokenId, amount);
     }
 
-    /// @dev The token's standard, if this amount of it can be returned at all.
-    function _standardFor(address token, uint256 amount) internal view returns (Standard standard) {
-        standard = NftMover.standardOf(token);
-        if (standard == Standard.None) revert ReturnEscrowUnsupportedToken(token);
-        if (amount == 0 || (standard == Standard.ERC721 && amount != 1)) revert ReturnEscrowWrongAmount(amount);
+    /// @dev Reverts unless the account holds this amount of the token, and such an amount can be returned at all.
+    function _requireHeld(address token, address account, uint256 tokenId, uint256 amount)
+        internal
+        view
+        returns (Standard standard)
+    {
+        uint256 held;
+        (standard, held) = NftMover.probe(token, account, tokenId);
+        // A burned ERC-721 token has no owner to name.
+        if (standard == Standard.None && !NftMover.isCollection(token)) revert TokenUnsupported(token);
+        if (amount == 0 || (standard == Standard.ERC721 && amount != 1)) revert TokenWrongAmount(token, amount);
+        if (held < amount) revert TokenNotHeld(token, tokenId, account, held);
     }
 
     function _moveProven(Standard standard, address token, address from, address to, uint256 tokenId, uint256 amount)
@@ -109,18 +123,19 @@ abstract contract TokenCustody is IReturnEscrow, IERC721Receiver {
         _move(standard, token, from, to, tokenId, amount);
         uint256 held = NftMover.balance(standard, token, to, tokenId);
         unchecked {
-            if (held - before != amount) revert ReturnEscrowTransferUnproven(token, tokenId, to);
+            if (held - before != amount) revert TokenTransferUnproven(token, tokenId, to);
         }
     }
 
     function _move(Standard standard, address token, address from, address to, uint256 tokenId, uint256 amount)
         private
     {
-        (bool ok, bytes memory reason) = NftMover.tryMove(standard, token, from, to, tokenId, amount);
-        if (!ok) revert ReturnEscrowTransferFailed(token, tokenId, reason);
+        if (NftMover.tryMove(standard, token, from, to, tokenId, amount)) return;
+        revert TokenTransferFailed(token, tokenId, BoundedCall.returned());
     }
 
+    /// @dev The operator is whoever asked the token to move. A token that lies here cheats with itself alone.
     function _requireSolicited(address operator) private view {
-        if (msg.sender != _pulling || operator != address(this)) revert ReturnEscrowUnsolicitedToken(msg.sender);
+        if (operator != address(this)) revert TokenUnsolicited(msg.sender);
     }
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Hold, HoldState, IReturnEscrow, Remedy, ReturnAuthorization} from "../src/IReturnEscrow.sol";
-import {ReturnEscrow} from "../src/ReturnEscrow.sol";
+import {DeskAccess} from "../src/DeskAccess.sol";
+import {MerchantFloat} from "../src/MerchantFloat.sol";
+import {Remedy, ReturnAuthorization} from "../src/ReturnAuthorization.sol";
+import {ReturnEscrow, State} from "../src/ReturnEscrow.sol";
 import {ReturnableNFT} from "../src/ReturnableNFT.sol";
 import {TestDollar} from "../src/TestDollar.sol";
+import {Signatures} from "../src/lib/Signatures.sol";
 import {Test} from "./Test.sol";
 import {Plain1155} from "./mocks/HonestTokens.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
@@ -13,11 +16,11 @@ import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 /// @notice Two merchants with floats, a customer with a token of each standard, and helpers that sign and compare.
 abstract contract EscrowTest is Test {
     uint256 internal constant START = 1_800_000_000;
-    bytes32 internal constant ACME = "acme";
-    bytes32 internal constant BOLT = "bolt";
-    bytes32 internal constant LINE = bytes32(uint256(0x0191f1c0aaaa7bbb8cccddddeeeeffff));
-    bytes32 internal constant PAYOUT = "payout-1";
+    uint256 internal constant UUID = 0x0191f1c0aaaa7bbb8cccddddeeeeffff;
+    /// @dev Of the customer and {UUID}.
+    bytes32 internal LINE;
     uint256 internal constant KEY = 0xC0FFEE;
+    uint256 internal constant APPROVER_KEY = 0xA99;
     uint256 internal constant CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
     address internal constant NATIVE = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;
     address internal constant DEAD = 0x000000000000000000000000000000000000dEaD;
@@ -28,37 +31,61 @@ abstract contract EscrowTest is Test {
     address internal constant OPERATOR = address(0xB1);
     address internal constant GUARDIAN = address(0xB2);
     address internal constant TREASURER = address(0xB3);
-    address internal constant ACME_VAULT = address(0xC1);
-    address internal constant BOLT_VAULT = address(0xC2);
+    address internal constant ACME = address(0xC1);
+    address internal constant BOLT = address(0xC2);
     address internal constant STRANGER = address(0xD1);
-
-    bytes4 internal constant FLOAT_TOO_LOW = IReturnEscrow.ReturnEscrowFloatTooLow.selector;
-    bytes4 internal constant INVALID_SIGNATURE = IReturnEscrow.ReturnEscrowInvalidSignature.selector;
-    bytes4 internal constant UNAUTHORIZED = IAccessControl.AccessControlUnauthorizedAccount.selector;
 
     ReturnEscrow internal escrow;
     ReturnableNFT internal nft;
     Plain1155 internal multi;
     TestDollar internal dollar;
     address internal customer;
+    address internal approver;
 
     function setUp() public virtual {
         vm.warp(START);
-        customer = vm.addr(KEY);
-        escrow = new ReturnEscrow(ADMIN_A, ADMIN_B, OPERATOR, GUARDIAN, TREASURER);
-        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), 14 days, ACME_VAULT, 500);
+        (customer, approver) = (vm.addr(KEY), vm.addr(APPROVER_KEY));
+        LINE = _line(customer, UUID);
+        escrow = new ReturnEscrow(_people());
+        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), 14 days, ACME, 500);
         multi = new Plain1155();
         dollar = new TestDollar(address(this));
-        vm.startPrank(ADMIN_A);
-        escrow.registerMerchant(ACME, ACME_VAULT);
-        escrow.registerMerchant(BOLT, BOLT_VAULT);
-        vm.stopPrank();
+        _change(abi.encodeCall(escrow.registerMerchant, (ACME)));
+        _change(abi.encodeCall(escrow.registerMerchant, (BOLT)));
+        for (uint256 i = 0; i < 2; ++i) {
+            address vault = i == 0 ? ACME : BOLT;
+            _limit(vault, address(dollar), 6, 100e6, 400e6);
+            _limit(vault, NATIVE, 40, 1 ether, 4 ether);
+            _limit(vault, EURO, 0, 100_00, 100_00);
+        }
         _mintNft(customer, 7);
         multi.mint(customer, 3, 100);
         vm.prank(customer);
         multi.setApprovalForAll(address(escrow), true);
         _fund(ACME, 1000e6, 10 ether);
         _fund(BOLT, 1000e6, 10 ether);
+    }
+
+    function _people() internal view returns (DeskAccess.People memory) {
+        return DeskAccess.People(ADMIN_A, ADMIN_B, OPERATOR, approver, GUARDIAN, TREASURER);
+    }
+
+    /// @dev The line of a holder: its address's last sixteen bytes, then the UUID.
+    function _line(address holder, uint256 uuid) internal pure returns (bytes32) {
+        return bytes32(uint256(uint128(uint160(holder))) << 128 | uuid);
+    }
+
+    /// @dev One admin proposes, the other confirms.
+    function _change(bytes memory call) internal {
+        vm.prank(ADMIN_A);
+        escrow.propose(call);
+        vm.prank(ADMIN_B);
+        escrow.confirm(call);
+    }
+
+    /// @dev Limits in minor units, as far as units allow.
+    function _limit(address vault, address asset, uint8 unit, uint256 single, uint256 daily) internal {
+        _change(abi.encodeCall(escrow.setLimits, (vault, asset, unit, uint40(single >> unit), uint40(daily >> unit))));
     }
 
     function _mintNft(address to, uint256 tokenId) internal {
@@ -68,19 +95,19 @@ abstract contract EscrowTest is Test {
         nft.mintBatch(tos, ids, prices);
     }
 
-    function _fund(bytes32 merchant, uint256 dollars, uint256 coin) internal {
+    function _fund(address vault, uint256 dollars, uint256 coin) internal {
         dollar.mint(address(this), dollars);
         dollar.approve(address(escrow), dollars);
-        escrow.fundFloat(merchant, address(dollar), dollars);
+        escrow.fundFloat(vault, address(dollar), dollars);
         vm.deal(address(this), coin);
-        escrow.fundFloat{value: coin}(merchant, NATIVE, coin);
+        escrow.fundFloat{value: coin}(vault, NATIVE, coin);
     }
 
     /// @dev A deposit of token 7 for a refund to the card.
     function _depositAuth() internal view returns (ReturnAuthorization memory) {
         return ReturnAuthorization({
             line: LINE,
-            merchant: ACME,
+            vault: ACME,
             holder: customer,
             token: address(nft),
             tokenId: 7,
@@ -116,10 +143,10 @@ abstract contract EscrowTest is Test {
         escrow.deposit(auth, signature);
     }
 
-    function _swap(ReturnAuthorization memory auth, bytes32 payoutId) internal {
+    function _swap(ReturnAuthorization memory auth) internal {
         bytes memory signature = _sign(auth);
         vm.prank(OPERATOR);
-        escrow.swapRefund(auth, signature, payoutId);
+        escrow.swap(auth, signature, "");
     }
 
     function _held() internal {
@@ -129,7 +156,30 @@ abstract contract EscrowTest is Test {
     function _committed() internal {
         _held();
         vm.prank(OPERATOR);
-        escrow.commit(LINE);
+        escrow.commit(_depositAuth(), "");
+    }
+
+    /// @dev What the second person signs for a refund, in the form that the contract takes.
+    function _approve(ReturnAuthorization memory auth) internal view returns (bytes memory) {
+        return
+            _approveAs(
+                APPROVER_KEY, MerchantFloat.Refund(auth.line, auth.vault, auth.asset, auth.refund, auth.recipient)
+            );
+    }
+
+    function _approveAs(uint256 key, MerchantFloat.Refund memory refund) internal view returns (bytes memory) {
+        uint48 deadline = uint48(START + 1 hours);
+        bytes32 message = keccak256(abi.encode(escrow.APPROVAL_TYPEHASH(), refund, deadline));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, _typed(message));
+        return abi.encodePacked(vm.addr(key), deadline, r, s, v);
+    }
+
+    /// @dev EIP-712 over the domain that the escrow itself tells (EIP-5267).
+    function _typed(bytes32 message) internal view returns (bytes32) {
+        (, string memory name, string memory version, uint256 chainId, address target,,) = escrow.eip712Domain();
+        bytes32 kind = keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        bytes32 domain = keccak256(abi.encode(kind, keccak256(bytes(name)), keccak256(bytes(version)), chainId, target));
+        return keccak256(abi.encodePacked(hex"1901", domain, message));
     }
 
     /// @dev The call is refused with exactly this error, and nothing that could be lost has changed.
@@ -144,13 +194,12 @@ abstract contract EscrowTest is Test {
 
     function _depositRefused(ReturnAuthorization memory auth, bytes memory err) internal {
         _refused(OPERATOR, abi.encodeCall(escrow.deposit, (auth, _sign(auth))), err);
-        assertFalse(escrow.isUsed(escrow.digestOf(auth)), "a failed deposit leaves its authorization valid");
+        assertFalse(escrow.isUsed(auth), "a failed deposit leaves its authorization valid");
     }
 
     function _swapRefused(ReturnAuthorization memory auth, bytes memory err) internal {
-        _refused(OPERATOR, abi.encodeCall(escrow.swapRefund, (auth, _sign(auth), PAYOUT)), err);
-        assertFalse(escrow.isUsed(escrow.digestOf(auth)), "a failed swap leaves its authorization valid");
-        assertFalse(escrow.isPaid(PAYOUT), "a failed swap leaves its payout id unused");
+        _refused(OPERATOR, abi.encodeCall(escrow.swap, (auth, _sign(auth), "")), err);
+        assertFalse(escrow.isUsed(auth), "a failed swap leaves its authorization valid");
     }
 
     /// @dev Everything a customer or merchant of the fixture could lose.
@@ -166,20 +215,28 @@ abstract contract EscrowTest is Test {
         );
         bytes memory tokens =
             abi.encode(_ownerOf(address(nft), 7), multi.balanceOf(customer, 3), multi.balanceOf(address(escrow), 3));
-        bytes memory marks = abi.encode(escrow.holdOf(LINE), escrow.isPaid(PAYOUT), escrow.claimable(NATIVE, customer));
+        bytes memory marks = abi.encode(escrow.stateOf(LINE), escrow.claimable(NATIVE, customer));
         return keccak256(abi.encode(floats, money, tokens, marks));
     }
 
-    function _tooEarly(uint48 date) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IReturnEscrow.ReturnEscrowReclaimTooEarly.selector, date);
+    function _tooEarly(uint48 date) internal view returns (bytes memory) {
+        return abi.encodeWithSelector(ReturnEscrow.ReturnEscrowReclaimTooEarly.selector, LINE, date);
     }
 
-    function _wrongState(HoldState state) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IReturnEscrow.ReturnEscrowWrongState.selector, LINE, state);
+    function _wrongState(State state) internal view returns (bytes memory) {
+        return abi.encodeWithSelector(ReturnEscrow.ReturnEscrowWrongState.selector, LINE, state);
+    }
+
+    function _floatTooLow(address vault, address asset, uint256 available, uint256 needed)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(MerchantFloat.FloatTooLow.selector, vault, asset, available, needed);
     }
 
     function _unauthorized(address account, bytes32 role) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(UNAUTHORIZED, account, role);
+        return abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, account, role);
     }
 
     function _ownerOf(address token, uint256 tokenId) internal view returns (address) {
@@ -187,7 +244,7 @@ abstract contract EscrowTest is Test {
         return ok ? abi.decode(word, (address)) : address(0);
     }
 
-    function _assertState(bytes32 line, HoldState state) internal view {
-        assertEq(escrow.holdOf(line).state, uint256(state), "state");
+    function _assertState(bytes32 line, State state) internal view {
+        assertEq(uint256(escrow.stateOf(line)), uint256(state), "state");
     }
 }

@@ -19,19 +19,32 @@ enum Standard {
 library NftMover {
     using BoundedCall for address;
 
-    /// @notice Reads the token's standard by ERC-165.
-    /// @param token Any address, also one without code.
-    /// @return The standard; `None` if the address supports neither. ERC-721 wins if a contract claims both.
-    function standardOf(address token) internal view returns (Standard) {
-        if (ERC165Checker.supportsERC165InterfaceUnchecked(token, type(IERC721).interfaceId)) return Standard.ERC721;
-        if (ERC165Checker.supportsERC165InterfaceUnchecked(token, type(IERC1155).interfaceId)) return Standard.ERC1155;
-        return Standard.None;
+    /// @notice Whether an address says by ERC-165 that it is a collection of tokens.
+    function isCollection(address token) internal view returns (bool) {
+        return ERC165Checker.supportsERC165InterfaceUnchecked(token, type(IERC721).interfaceId)
+            || ERC165Checker.supportsERC165InterfaceUnchecked(token, type(IERC1155).interfaceId);
+    }
+
+    /// @notice What an account holds of a token, and by which standard the token told.
+    /// @dev Told by the answers and not by ERC-165: whoever names an owner is an ERC-721, as CryptoKitties, which is
+    /// older than ERC-165's id for it. `None` if neither question is answered.
+    /// @return standard How the token answered.
+    /// @return held 0 or 1 for ERC-721, the balance for ERC-1155.
+    function probe(address token, address account, uint256 tokenId)
+        internal
+        view
+        returns (Standard standard, uint256 held)
+    {
+        (bool ok, uint256 word) = token.tryRead(IERC721.ownerOf.selector, tokenId);
+        if (ok) return (Standard.ERC721, address(uint160(word)) == account ? 1 : 0);
+        (ok, word) = token.tryRead(IERC1155.balanceOf.selector, uint160(account), tokenId);
+        return ok ? (Standard.ERC1155, word) : (Standard.None, 0);
     }
 
     /// @notice Owner of an ERC-721 token.
     /// @return The owner, or zero if `ownerOf` reverts, as it does for a burned token.
     function ownerOf(address token, uint256 tokenId) internal view returns (address) {
-        (, uint256 word) = token.tryReadWord(abi.encodeCall(IERC721.ownerOf, (tokenId)));
+        (, uint256 word) = token.tryRead(IERC721.ownerOf.selector, tokenId);
         return address(uint160(word));
     }
 
@@ -42,17 +55,16 @@ library NftMover {
         returns (uint256 held)
     {
         if (standard == Standard.ERC721) return ownerOf(token, tokenId) == account ? 1 : 0;
-        (, held) = token.tryReadWord(abi.encodeCall(IERC1155.balanceOf, (account, tokenId)));
+        (, held) = token.tryRead(IERC1155.balanceOf.selector, uint160(account), tokenId);
     }
 
     /// @notice Asks the token to move. The caller reads the balances afterwards.
     /// @dev `transferFrom` for ERC-721, not the safe variant: a vault or depositor without a receiver hook must still
     /// get its token. ERC-1155 has only the safe variant.
-    /// @return ok False if the token reverted.
-    /// @return reason What it reverted with, bounded.
+    /// @return ok False if the token reverted; {BoundedCall-returned} says with what.
     function tryMove(Standard standard, address token, address from, address to, uint256 tokenId, uint256 amount)
         internal
-        returns (bool ok, bytes memory reason)
+        returns (bool ok)
     {
         bytes memory data = standard == Standard.ERC721
             ? abi.encodeCall(IERC721.transferFrom, (from, to, tokenId))

@@ -14,7 +14,7 @@ contract RefusingRecipient {
     }
 
     function fetch(ReturnEscrow escrow, address asset) external {
-        escrow.claim(asset);
+        escrow.claim(asset, address(this));
     }
 
     receive() external payable {
@@ -52,12 +52,12 @@ contract ReenteringRecipient {
 
     function fetch() external {
         open = true;
-        ESCROW.claim(ASSET);
+        ESCROW.claim(ASSET, address(this));
     }
 
     receive() external payable {
         require(open, "not yet");
-        (reentryOk, reentryResult) = address(ESCROW).call(abi.encodeCall(ESCROW.claim, (ASSET)));
+        (reentryOk, reentryResult) = address(ESCROW).call(abi.encodeCall(ESCROW.claim, (ASSET, address(this))));
     }
 }
 
