@@ -14,6 +14,9 @@ COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY --from=contracts /usr/local/bin/anvil /usr/local/bin/anvil
 COPY --from=contracts /app/contracts/out contracts/out
+# Creation code of the Safe, for a vault that is not there yet.
+COPY --from=contracts /app/node_modules/@safe-global/safe-smart-account/build/artifacts/contracts \
+     node_modules/@safe-global/safe-smart-account/build/artifacts/contracts
 COPY api api
 COPY chain chain
 COPY custody custody

@@ -18,6 +18,9 @@ from returns.errors import ContractsMissing
 #: Where `forge build` leaves the compiled contracts.
 BUILD = Path(__file__).parent.parent / "contracts" / "out"
 
+#: Where `npm install` leaves the contracts of others.
+PACKAGES = Path(__file__).parent.parent / "node_modules"
+
 #: Error(string) and Panic(uint256) of the Solidity compiler.
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
@@ -67,6 +70,19 @@ def artifact(name: str) -> dict[str, Any]:
     return loaded
 
 
+@cache
+def npm_artifact(package: str, path: str) -> dict[str, Any]:
+    """`abi` and `bytecode` (creation code, 0x-hex) of a contract that an npm package ships.
+
+    Raises `ContractsMissing` where the package is not installed.
+    """
+    try:
+        loaded = json.loads((PACKAGES / package / path).read_text())
+        return {"abi": loaded["abi"], "bytecode": loaded["bytecode"]}
+    except (OSError, ValueError, KeyError) as fault:
+        raise ContractsMissing(problem=f"{package} does not have {path}") from fault
+
+
 def abi_type(item: dict[str, Any]) -> str:
     """The canonical type of an ABI parameter, tuples spelled out."""
     kind: str = item["type"]
@@ -85,6 +101,12 @@ def encode_call(contract: str, function: str, *args: Any) -> bytes:
     item = _members(contract, "function")[function]
     types = [abi_type(part) for part in item["inputs"]]
     return keccak(text=signature_of(item))[:4] + encode(types, args)
+
+
+def encode_signature(signature: str, *args: Any) -> bytes:
+    """Calldata of `name(type,…)`, a function of somebody else's contract; no tuples."""
+    types = signature.partition("(")[2][:-1]
+    return keccak(text=signature)[:4] + encode(types.split(",") if types else [], args)
 
 
 def view(client: ChainClient, address: str, contract: str, function: str, *args: Any) -> Any:

@@ -10,6 +10,9 @@ MNEMONIC = "test test test test test test test test test test test junk"
 
 ADMIN, SECOND_ADMIN, OPERATOR, GUARDIAN, TREASURER, VAULT, *CUSTOMERS = range(10)
 
+#: Owners of a vault that is a Safe. Anvil gives them no coin; they only sign.
+VAULT_OWNERS = range(10, 13)
+
 
 @cache
 def anvil_addresses() -> frozenset[str]:
@@ -19,7 +22,7 @@ def anvil_addresses() -> frozenset[str]:
 
 @cache
 def anvil_keys() -> tuple[str, ...]:
-    """The private keys of the first ten accounts, 0x-hex. Public: never for real value."""
+    """The private keys of those accounts by index, 0x-hex. Public: never for real value."""
     Account.enable_unaudited_hdwallet_features()
-    paths = (f"m/44'/60'/0'/0/{index}" for index in range(10))
+    paths = (f"m/44'/60'/0'/0/{index}" for index in range(VAULT_OWNERS.stop))
     return tuple("0x" + Account.from_mnemonic(MNEMONIC, account_path=p).key.hex() for p in paths)

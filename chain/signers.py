@@ -19,6 +19,17 @@ class Signer(Protocol):
         """Return (transaction hash, raw bytes) of an EIP-1559 transaction."""
 
 
+class TypedDataSigner(Protocol):
+    """Signs messages that a person can read before signing (EIP-712)."""
+
+    @property
+    def address(self) -> str:
+        """The lower-case address of the account."""
+
+    def sign_typed_data(self, request: dict[str, Any]) -> bytes:
+        """Sign the argument of eth_signTypedData_v4: 65 bytes r, s, v with a low s."""
+
+
 class LocalSigner:
     """A key in this process's memory, for local chains and tests."""
 
@@ -38,6 +49,10 @@ class LocalSigner:
         """Sign with RFC 6979 nonces: the same transaction gives the same bytes."""
         signed = self._account.sign_transaction(transaction)
         return "0x" + signed.hash.hex(), bytes(signed.raw_transaction)
+
+    def sign_typed_data(self, request: dict[str, Any]) -> bytes:
+        """Sign a typed-data request as a wallet would: r, s, and v as 27 or 28."""
+        return bytes(self._account.sign_typed_data(full_message=request).signature)
 
     def __repr__(self) -> str:
         return f"LocalSigner({self.address})"

@@ -79,6 +79,11 @@ class SignatureInvalid(BadInput):
     next_step = "Fetch the authorization again and have its holder sign exactly that message."
 
 
+class OwnerSignatureInvalid(BadInput):
+    sentence = "A signature for the Safe {safe} does not count: {problem}."
+    next_step = "Have owners of the Safe sign exactly that request, each once, and send only those."
+
+
 class PolicyInvalid(BadInput):
     sentence = "The policy cannot be used: {problem}."
     next_step = "Mend the policy file; the active policy stays as it was."
@@ -224,6 +229,18 @@ class LeaseLost(Conflict):
 class ChainMismatch(Conflict):
     sentence = "The node serves chain {actual}, this database belongs to chain {expected}."
     next_step = "Point UNDROP_RPC_URL to the right node."
+
+
+class OwnerSignaturesMissing(Conflict):
+    sentence = "The Safe {safe} acts on {threshold} signatures of its owners; {given} were given."
+    next_step = "Have more of its owners sign the same request."
+
+
+class SafeNonceDiffers(Conflict):
+    """Executed already, overtaken by another transaction of the Safe, or too early."""
+
+    sentence = "The Safe {safe} is at nonce {current}; what was signed is for nonce {signed}."
+    next_step = "See whether it was executed already; if not, have it signed again at that nonce."
 
 
 class LedgerUnbalanced(Conflict):

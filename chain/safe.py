@@ -1,0 +1,156 @@
+"""A vault that is a Safe: a contract account that acts on the signatures of enough of its owners.
+
+The contracts are Safe 1.5.0 as published. What a Safe does and signs: `chain.safe_tx`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.crypto import keccak
+
+from chain import account
+from chain.addresses import ZERO, parse_address
+from chain.client import ChainClient, RpcError
+from chain.contracts import encode_signature, npm_artifact
+from chain.signers import Signer
+from returns.errors import ContractsMissing, FieldInvalid
+
+_PACKAGE = "@safe-global/safe-smart-account"
+
+#: Contracts that deploy by CREATE2 (EIP-1014): input is a salt of 32 bytes and the creation code.
+#: The first is Safe's own: through it come the addresses that Safe publishes for every chain.
+DEPLOYERS = (
+    "0x914d7fec6aac8cd542e72bca78b30650d45643d7",
+    "0x4e59b44847b379578588920ca78fbf26c0b4956c",
+)
+
+#: Head of the Safe's list of owners, and so no owner.
+_SENTINEL = "0x" + "00" * 19 + "01"
+_NO_SALT = bytes(32)
+_CREATE = "createProxyWithNonce(address,bytes,uint256)"
+_SETUP = "setup(address[],uint256,address,bytes,address,address,uint256,address)"
+
+
+@dataclass(frozen=True)
+class SafeContracts:
+    """The contracts that all Safes of a chain share, by lower-case address."""
+
+    singleton: str
+    factory: str
+    handler: str
+
+
+@dataclass(frozen=True)
+class Safe:
+    """A Safe as the newest block has it; owners are sorted, `nonce` is its next transaction's."""
+
+    address: str
+    chain_id: int
+    owners: tuple[str, ...]
+    threshold: int
+    nonce: int
+
+
+def deploy_contracts(client: ChainClient, payer: Signer) -> SafeContracts:
+    """The shared contracts, deployed where they are missing. Public chains have them already.
+
+    Raises `ContractsMissing` without the npm package, or on a chain without a CREATE2 deployer.
+    """
+    deployer = next((one for one in DEPLOYERS if client.code(one)), None)
+    if deployer is None:
+        raise ContractsMissing(problem=f"chain {client.chain_id()} has no CREATE2 deployer")
+    for code in _shared_code():
+        if not client.code(_create2(deployer, _NO_SALT, code)):
+            account.send(client, payer, to=deployer, data=_NO_SALT + code)
+    return contracts_through(deployer)
+
+
+def contracts_through(deployer: str) -> SafeContracts:
+    """Where the shared contracts stand, or will, if this one of `DEPLOYERS` creates them."""
+    return SafeContracts(*(_create2(deployer, _NO_SALT, code) for code in _shared_code()))
+
+
+def vault_address(
+    contracts: SafeContracts, owners: Sequence[str], threshold: int, salt: int = 0
+) -> str:
+    """Where `deploy_vault` puts this Safe; the order of the owners does not matter.
+
+    Raises `AddressInvalid` or `FieldInvalid` for owners and a threshold that no Safe can have.
+    """
+    proxy = _creation_code("proxies/SafeProxy") + encode(["address"], [contracts.singleton])
+    setup = _setup(contracts, _possible(owners, threshold), threshold)
+    salted = keccak(keccak(setup) + encode(["uint256"], [salt]))
+    return _create2(contracts.factory, salted, proxy)
+
+
+def deploy_vault(
+    client: ChainClient, payer: Signer, owners: Sequence[str], threshold: int, salt: int = 0
+) -> Safe:
+    """The Safe with these first owners, created if it is not there; the payer gets no right to it.
+
+    One that is there may have changed its owners since: what is returned is read from the chain.
+    Raises as `deploy_contracts` and `vault_address` do, with nothing deployed for bad owners.
+    """
+    first = _possible(owners, threshold)
+    contracts = deploy_contracts(client, payer)
+    address = vault_address(contracts, first, threshold, salt)
+    if not client.code(address):
+        data = encode_signature(
+            _CREATE, contracts.singleton, _setup(contracts, first, threshold), salt
+        )
+        account.send(client, payer, to=contracts.factory, data=data)
+    return read(client, address)
+
+
+def read(client: ChainClient, address: str) -> Safe:
+    """Owners, threshold and nonce; raises `ContractsMissing` where there is no Safe."""
+    questions = (
+        ("getOwners()", "address[]"),
+        ("getThreshold()", "uint256"),
+        ("nonce()", "uint256"),
+    )
+    try:
+        owners, threshold, nonce = (
+            decode([kind], client.eth_call(address, encode_signature(question)))[0]
+            for question, kind in questions
+        )
+    except (RpcError, DecodingError) as fault:
+        raise ContractsMissing(problem=f"{address} is not a Safe") from fault
+    known = tuple(sorted(owner.lower() for owner in owners))
+    return Safe(address.lower(), client.chain_id(), known, threshold, nonce)
+
+
+def _setup(contracts: SafeContracts, owners: list[str], threshold: int) -> bytes:
+    """The call that names the owners: no modules, no payment to whoever deploys."""
+    return encode_signature(_SETUP, owners, threshold, ZERO, b"", contracts.handler, ZERO, 0, ZERO)
+
+
+def _possible(owners: Sequence[str], threshold: int) -> list[str]:
+    parsed = sorted(parse_address(owner) for owner in owners)
+    if len(set(parsed)) != len(parsed) or _SENTINEL in parsed:
+        raise FieldInvalid(field="owners", problem="each owner counts once, and 0x…01 is reserved")
+    if not 1 <= threshold <= len(parsed):
+        problem = f"{threshold} of {len(parsed)} owners cannot be asked for"
+        raise FieldInvalid(field="threshold", problem=problem)
+    return parsed
+
+
+def _shared_code() -> list[bytes]:
+    """Creation code of singleton, factory and handler."""
+    handler = "handler/CompatibilityFallbackHandler"
+    return [_creation_code(path) for path in ("Safe", "proxies/SafeProxyFactory", handler)]
+
+
+def _creation_code(path: str) -> bytes:
+    file = f"build/artifacts/contracts/{path}.sol/{path.rpartition('/')[2]}.json"
+    return bytes.fromhex(npm_artifact(_PACKAGE, file)["bytecode"][2:])
+
+
+def _create2(deployer: str, salt: bytes, code: bytes) -> str:
+    """The address of EIP-1014."""
+    packed = b"\xff" + bytes.fromhex(deployer[2:]) + salt + keccak(code)
+    return "0x" + keccak(packed)[-20:].hex()
