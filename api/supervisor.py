@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from returns.errors import HomeUnusable, PortBusy, ProcessDied, ToolMissing, UndropError
+from returns.tables import Merchant
 from settlement.commands import setup
 from settlement.commands.access import SCOPES, create_key
 from settlement.runtime import Runtime
@@ -141,7 +142,7 @@ def _start_all(supervisor: Supervisor, settings: Settings, *, with_book: bool) -
         supervisor.start(child)
     supervisor.wait_for("processor", lambda: _get(settings.processor_url + "/sandbox", settings))
     supervisor.wait_for("api", lambda: _get(_base(settings) + "/readyz", settings))
-    _write_run(runtime, supervisor, merchant.id, key)
+    _write_run(runtime, supervisor, merchant, key)
     if with_book:
         _say("Loading the demo order book…")
         _load_book(settings)
@@ -263,7 +264,7 @@ def _api_key(runtime: Runtime, merchant_id: object) -> str:
 # -- small things ----------------------------------------------------------------------------------
 
 
-def _write_run(runtime: Runtime, supervisor: Supervisor, merchant_id: object, key: str) -> None:
+def _write_run(runtime: Runtime, supervisor: Supervisor, merchant: Merchant, key: str) -> None:
     settings = runtime.settings
     content = {
         "api": _base(settings),
@@ -271,9 +272,10 @@ def _write_run(runtime: Runtime, supervisor: Supervisor, merchant_id: object, ke
         "processor": settings.processor_url,
         "processor_key": settings.processor_key.get_secret_value(),
         "merchant": _MERCHANT,
-        "merchant_id": str(merchant_id),
+        "merchant_id": str(merchant.id),
         "api_key": key,
         "deployment": asdict(runtime.deployment),
+        "vault": merchant.vault,
         "pids": supervisor.pids(),
         "database": str(settings.home / "undrop.db"),
         "processor_database": str(settings.home / "processor.db"),

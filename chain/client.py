@@ -133,9 +133,10 @@ class ChainClient:
         """The next nonce of an account as the node sees it."""
         return self._number("eth_getTransactionCount", address, tag)
 
-    def code(self, address: str) -> bytes:
-        """The code at an address; empty for an ordinary account."""
-        return _bytes(self._unrefused("eth_getCode", address, "latest"))
+    def code(self, address: str, block: int | None = None) -> bytes:
+        """The code at an address, now or at the end of a block; empty for an ordinary account."""
+        tag = "latest" if block is None else hex(block)
+        return _bytes(self._unrefused("eth_getCode", address, tag))
 
     def _number(self, method: str, *params: Any) -> int:
         return _quantity(self._unrefused(method, *params))

@@ -28,14 +28,16 @@ _PANIC = bytes.fromhex("4e487b71")
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where our contracts stand on a chain, and since which block."""
+    """Where our contracts stand on a chain, and since which block.
+
+    Collection and dollar are a marketplace's own; a deployment without them has only the escrow.
+    """
 
     chain_id: int
     block: int
     escrow: str
     collection: str
     dollar: str
-    vault: str
 
     def save(self, path: Path) -> None:
         """Write the deployment's file."""
@@ -53,7 +55,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class DecodedEvent:
-    """A log with its name and arguments: integers, lower-case addresses, 0x-hex bytes."""
+    """A log with its name and arguments: integers, lower-case addresses, 0x-hex bytes, structs."""
 
     name: str
     args: dict[str, Any]
@@ -131,11 +133,11 @@ def decode_event(contract: str, log: dict[str, Any]) -> DecodedEvent | None:
     indexed = [part for part in item["inputs"] if part["indexed"]]
     plain = [part for part in item["inputs"] if not part["indexed"]]
     args = {
-        part["name"]: _plain(decode([abi_type(part)], bytes.fromhex(topic[2:]))[0])
+        part["name"]: _plain(part, decode([abi_type(part)], bytes.fromhex(topic[2:]))[0])
         for part, topic in zip(indexed, log["topics"][1:], strict=True)
     }
     values = decode([abi_type(part) for part in plain], bytes.fromhex(log["data"][2:]))
-    args |= {part["name"]: _plain(value) for part, value in zip(plain, values, strict=True)}
+    args |= {part["name"]: _plain(part, value) for part, value in zip(plain, values, strict=True)}
     return DecodedEvent(item["name"], args)
 
 
@@ -160,10 +162,15 @@ def _decode_revert(data: bytes) -> str | None:
     if item is None:
         return None
     values = decode([abi_type(part) for part in item["inputs"]], data[4:])
-    return f"{item['name']}({', '.join(str(_plain(value)) for value in values)})"
+    said = (_plain(part, value) for part, value in zip(item["inputs"], values, strict=True))
+    return f"{item['name']}({', '.join(map(str, said))})"
 
 
-def _plain(value: Any) -> Any:
+def _plain(part: dict[str, Any], value: Any) -> Any:
+    """Bytes as 0x-hex, a struct as its fields by name."""
+    if part["type"] == "tuple":
+        fields = zip(part["components"], value, strict=True)
+        return {field["name"]: _plain(field, one) for field, one in fields}
     return "0x" + value.hex() if isinstance(value, bytes) else value
 
 

@@ -1,65 +1,106 @@
-"""Puts our contracts on a chain and gives a merchant its vault and float there."""
+"""Puts our contracts on any chain, and gives merchants their vaults, limits and floats there.
+
+Addresses follow from code and people alone (CREATE2), so that they are known before and the same on
+every chain. Whoever pays for a deployment gets no right by it: roles are given at construction, and
+read back afterwards.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
-from chain import account
+from chain import account, create2
 from chain.addresses import NATIVE
 from chain.client import ChainClient
 from chain.contracts import Deployment, abi_type, artifact, encode_call, view
 from chain.signers import Signer
+from chain.typed_data import Domain, read_domain
+from returns.errors import ContractsMissing
+
+_DEFAULT_ADMIN = bytes(32)
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Who may do what in the escrow; two admins, since role changes need two people."""
+class People:
+    """Who may do what in the escrow, by lower-case address. Two admins: changes need two people."""
 
-    admin: Signer
+    admin: str
     second_admin: str
     operator: str
+    approver: str
     guardian: str
     treasurer: str
-    vault: str
+
+    def roles(self) -> dict[str, tuple[bytes, set[str]]]:
+        """Each role's id and who has it."""
+        named = ("operator", "approver", "guardian", "treasurer")
+        single = {name: (_role(name), {getattr(self, name)}) for name in named}
+        return {"admin": (_DEFAULT_ADMIN, {self.admin, self.second_admin}), **single}
 
 
-def deploy(client: ChainClient, roles: Roles, return_window_s: int) -> Deployment:
-    """Deploy escrow, collection and test dollar; the collection approves the escrow beforehand."""
-    admin = roles.admin.address
-    escrow, block = _create(
-        client,
-        roles.admin,
-        "ReturnEscrow",
-        admin,
-        roles.second_admin,
-        roles.operator,
-        roles.guardian,
-        roles.treasurer,
-    )
-    collection, _ = _create(
-        client,
-        roles.admin,
-        "ReturnableNFT",
-        "Undrop Demo Collection",
-        "UNDROP",
-        admin,
-        escrow,
-        return_window_s,
-        roles.vault,
-        500,
-    )
-    dollar, _ = _create(client, roles.admin, "TestDollar", admin)
+@dataclass(frozen=True)
+class Collection:
+    """What a marketplace decides about its own collection; `royalty` in hundredths of a percent."""
+
+    name: str
+    symbol: str
+    return_window_s: int
+    royalties_to: str
+    royalty: int = 500
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What an operator may pay alone in an asset, in units of 2**unit minor units."""
+
+    asset: str
+    unit: int
+    single: int
+    daily: int
+
+
+def deploy(client: ChainClient, payer: Signer, people: People, own: Collection) -> Deployment:
+    """Escrow, collection and test dollar, each made unless it is there; checked in any case.
+
+    Raises `ContractsMissing` where the chain has no CREATE2 deployer, or where what stands at an
+    address is not ours to trust.
+    """
+    deployer = create2.find_deployer(client)
+    code = creation_code("ReturnEscrow", astuple(people))
+    since = _since(client, create2.address_of(deployer, create2.NO_SALT, code))
+    escrow = create2.put(client, payer, deployer, code)
+    check(client, escrow, people)
+    window, royalties = own.return_window_s, (own.royalties_to, own.royalty)
+    nft = (own.name, own.symbol, people.admin, escrow, window, *royalties)
     return Deployment(
         chain_id=client.chain_id(),
-        block=block,
+        block=since,
         escrow=escrow,
-        collection=collection,
-        dollar=dollar,
-        vault=roles.vault,
+        collection=create2.put(client, payer, deployer, creation_code("ReturnableNFT", *nft)),
+        dollar=create2.put(client, payer, deployer, creation_code("TestDollar", people.admin)),
     )
+
+
+def check(client: ChainClient, escrow: str, people: People) -> None:
+    """Everybody has their role and nobody else has it; the domain is the one that is signed for.
+
+    Raises `ContractsMissing` with the first difference.
+    """
+    for name, (role, wanted) in people.roles().items():
+        count = view(client, escrow, "ReturnEscrow", "getRoleMemberCount", role)
+        found = {
+            view(client, escrow, "ReturnEscrow", "getRoleMember", role, i) for i in range(count)
+        }
+        if found != wanted:
+            problem = f"{escrow} has {sorted(found)} as {name}, not {sorted(wanted)}"
+            raise ContractsMissing(problem=problem)
+    if read_domain(client, escrow) != Domain(client.chain_id(), escrow):
+        raise ContractsMissing(problem=f"{escrow} signs for another domain")
 
 
 def is_deployed(client: ChainClient, deployment: Deployment) -> bool:
@@ -67,32 +108,56 @@ def is_deployed(client: ChainClient, deployment: Deployment) -> bool:
     return client.chain_id() == deployment.chain_id and bool(client.code(deployment.escrow))
 
 
-def register_merchant(
-    client: ChainClient, admin: Signer, deployment: Deployment, merchant: bytes
-) -> None:
-    """Tell the escrow where the merchant's returned tokens go."""
-    data = encode_call("ReturnEscrow", "registerMerchant", merchant, deployment.vault)
-    account.send(client, admin, to=deployment.escrow, data=data)
+def changes_for(
+    client: ChainClient, escrow: str, vault: str, limits: Sequence[Limit]
+) -> list[bytes]:
+    """Calldata of the changes that open a merchant, which two admins have to carry out."""
+    known = view(client, escrow, "ReturnEscrow", "isMerchant", vault)
+    register = [] if known else [encode_call("ReturnEscrow", "registerMerchant", vault)]
+    return register + [
+        encode_call("ReturnEscrow", "setLimits", vault, one.asset, one.unit, one.single, one.daily)
+        for one in limits
+    ]
 
 
-def fund_coin(
-    client: ChainClient, payer: Signer, deployment: Deployment, merchant: bytes, amount: int
+def by_two_people(
+    client: ChainClient, first: Signer, second: Signer, escrow: str, change: bytes
 ) -> None:
+    """One admin proposes, another confirms."""
+    account.send(client, first, to=escrow, data=encode_call("ReturnEscrow", "propose", change))
+    account.send(client, second, to=escrow, data=encode_call("ReturnEscrow", "confirm", change))
+
+
+def fund_coin(client: ChainClient, payer: Signer, escrow: str, vault: str, amount: int) -> None:
     """Add coin (wei) to the merchant's float."""
-    data = encode_call("ReturnEscrow", "fundFloat", merchant, NATIVE, amount)
-    account.send(client, payer, to=deployment.escrow, data=data, value=amount)
+    data = encode_call("ReturnEscrow", "fundFloat", vault, NATIVE, amount)
+    account.send(client, payer, to=escrow, data=data, value=amount)
 
 
-def float_of(client: ChainClient, deployment: Deployment, merchant: bytes, asset: str) -> int:
+def float_of(client: ChainClient, escrow: str, vault: str, asset: str) -> int:
     """The merchant's free float of an asset, in minor units."""
-    return int(view(client, deployment.escrow, "ReturnEscrow", "floatOf", merchant, asset))
+    return int(view(client, escrow, "ReturnEscrow", "floatOf", vault, asset)[0])
 
 
-def _create(client: ChainClient, signer: Signer, name: str, *args: Any) -> tuple[str, int]:
-    """Address and block of a new contract."""
+def creation_code(name: str, *args: Any) -> bytes:
+    """Creation code of one of our contracts, with its constructor's arguments."""
     built = artifact(name)
     constructor = next(item for item in built["abi"] if item["type"] == "constructor")
     types = [abi_type(part) for part in constructor["inputs"]]
-    code = bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
-    receipt = account.send(client, signer, to=None, data=code)
-    return str(receipt["contractAddress"]).lower(), int(receipt["blockNumber"], 16)
+    return bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
+
+
+def _role(name: str) -> bytes:
+    return keccak(text=f"{name.upper()}_ROLE")
+
+
+def _since(client: ChainClient, address: str) -> int:
+    """The first block that has the contract, or will: found by halving if it is there already."""
+    head = client.block_number()
+    if not client.code(address):
+        return head + 1
+    low, high = 0, head
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if client.code(address, middle) else (middle + 1, high)
+    return low

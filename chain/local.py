@@ -8,10 +8,10 @@ from eth_account import Account
 
 MNEMONIC = "test test test test test test test test test test test junk"
 
-ADMIN, SECOND_ADMIN, OPERATOR, GUARDIAN, TREASURER, VAULT, *CUSTOMERS = range(10)
+ADMIN, SECOND_ADMIN, OPERATOR, GUARDIAN, TREASURER, APPROVER, *CUSTOMERS = range(10)
 
-#: Owners of a vault that is a Safe. Anvil gives them no coin; they only sign.
-VAULT_OWNERS = range(10, 13)
+#: Owners of the vaults, each of which takes two of them. Anvil gives them no coin; they only sign.
+VAULT_OWNERS, VAULT_THRESHOLD = range(10, 13), 2
 
 
 @cache

@@ -12,7 +12,7 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
-from chain import account
+from chain import account, create2
 from chain.addresses import ZERO, parse_address
 from chain.client import ChainClient, RpcError
 from chain.contracts import encode_signature, npm_artifact
@@ -21,16 +21,11 @@ from returns.errors import ContractsMissing, FieldInvalid
 
 _PACKAGE = "@safe-global/safe-smart-account"
 
-#: Contracts that deploy by CREATE2 (EIP-1014): input is a salt of 32 bytes and the creation code.
-#: The first is Safe's own: through it come the addresses that Safe publishes for every chain.
-DEPLOYERS = (
-    "0x914d7fec6aac8cd542e72bca78b30650d45643d7",
-    "0x4e59b44847b379578588920ca78fbf26c0b4956c",
-)
+#: Through the first come the addresses that Safe publishes for every chain.
+DEPLOYERS = (create2.SAFE_DEPLOYER, create2.DEPLOYER)
 
 #: Head of the Safe's list of owners, and so no owner.
 _SENTINEL = "0x" + "00" * 19 + "01"
-_NO_SALT = bytes(32)
 _CREATE = "createProxyWithNonce(address,bytes,uint256)"
 _SETUP = "setup(address[],uint256,address,bytes,address,address,uint256,address)"
 
@@ -60,18 +55,16 @@ def deploy_contracts(client: ChainClient, payer: Signer) -> SafeContracts:
 
     Raises `ContractsMissing` without the npm package, or on a chain without a CREATE2 deployer.
     """
-    deployer = next((one for one in DEPLOYERS if client.code(one)), None)
-    if deployer is None:
-        raise ContractsMissing(problem=f"chain {client.chain_id()} has no CREATE2 deployer")
+    deployer = create2.find_deployer(client, DEPLOYERS)
     for code in _shared_code():
-        if not client.code(_create2(deployer, _NO_SALT, code)):
-            account.send(client, payer, to=deployer, data=_NO_SALT + code)
+        create2.put(client, payer, deployer, code)
     return contracts_through(deployer)
 
 
 def contracts_through(deployer: str) -> SafeContracts:
     """Where the shared contracts stand, or will, if this one of `DEPLOYERS` creates them."""
-    return SafeContracts(*(_create2(deployer, _NO_SALT, code) for code in _shared_code()))
+    places = (create2.address_of(deployer, create2.NO_SALT, code) for code in _shared_code())
+    return SafeContracts(*places)
 
 
 def vault_address(
@@ -84,7 +77,7 @@ def vault_address(
     proxy = _creation_code("proxies/SafeProxy") + encode(["address"], [contracts.singleton])
     setup = _setup(contracts, _possible(owners, threshold), threshold)
     salted = keccak(keccak(setup) + encode(["uint256"], [salt]))
-    return _create2(contracts.factory, salted, proxy)
+    return create2.address_of(contracts.factory, salted, proxy)
 
 
 def deploy_vault(
@@ -148,9 +141,3 @@ def _shared_code() -> list[bytes]:
 def _creation_code(path: str) -> bytes:
     file = f"build/artifacts/contracts/{path}.sol/{path.rpartition('/')[2]}.json"
     return bytes.fromhex(npm_artifact(_PACKAGE, file)["bytecode"][2:])
-
-
-def _create2(deployer: str, salt: bytes, code: bytes) -> str:
-    """The address of EIP-1014."""
-    packed = b"\xff" + bytes.fromhex(deployer[2:]) + salt + keccak(code)
-    return "0x" + keccak(packed)[-20:].hex()

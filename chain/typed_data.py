@@ -1,24 +1,28 @@
-"""The message that a customer signs (EIP-712), as struct, as wallet request and as digest."""
+"""The messages that people sign (EIP-712), as structs, as wallet requests and as digests."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
+from chain.addresses import ZERO
+from chain.client import ChainClient
+from chain.contracts import view
 from returns.words import Remedy
 
 DOMAIN_NAME = "Undrop ReturnEscrow"
 DOMAIN_VERSION = "1"
 
-#: Order of the contract's enumeration.
+#: Order of the contract's enumeration; 3 is a replacement, 4 a partial refund.
 REMEDY_NUMBER = {Remedy.FIAT_REFUND: 0, Remedy.CRYPTO_REFUND: 1, Remedy.STORE_CREDIT: 2}
 
 _FIELDS = (
     ("line", "bytes32"),
-    ("merchant", "bytes32"),
+    ("vault", "address"),
     ("holder", "address"),
     ("token", "address"),
     ("tokenId", "uint256"),
@@ -30,6 +34,15 @@ _FIELDS = (
     ("deadline", "uint48"),
     ("reclaimAfter", "uint48"),
     ("commitUntil", "uint48"),
+)
+_CANCELLATION = (("line", "bytes32"), ("holder", "address"), ("authorization", "bytes32"))
+_APPROVAL = (
+    ("id", "bytes32"),
+    ("vault", "address"),
+    ("asset", "address"),
+    ("amount", "uint256"),
+    ("recipient", "address"),
+    ("deadline", "uint48"),
 )
 _DOMAIN_FIELDS = (
     ("name", "string"),
@@ -43,12 +56,13 @@ _DOMAIN_FIELDS = (
 class ReturnAuthorization:
     """The holder lets exactly this token move, for exactly this remedy, until `deadline`.
 
-    Times are Unix seconds; `refund` is in minor units of `asset` (ERC-20, EIP-7528 coin, or the
-    ISO 4217 number of a fiat currency); bytes32 are 0x-hex. Fields and order as in the contract.
+    `line` is the chain's name of the line, `line_key`; `vault` is the merchant. Times are Unix
+    seconds; `refund` is in minor units of `asset` (ERC-20, EIP-7528 coin, or the ISO 4217 number of
+    a fiat currency); bytes32 are 0x-hex. Fields and order as in the contract.
     """
 
     line: str
-    merchant: str
+    vault: str
     holder: str
     token: str
     tokenId: int  # noqa: N815  (the contract's names)
@@ -69,36 +83,104 @@ class ReturnAuthorization:
         )
 
 
-def wallet_request(
-    authorization: ReturnAuthorization, chain_id: int, escrow: str
-) -> dict[str, Any]:
-    """The argument of eth_signTypedData_v4. Integers are strings: JavaScript loses large ones."""
+@dataclass(frozen=True)
+class RefundApproval:
+    """A second person lets a refund above the operator's limits happen, until `deadline`.
+
+    `id` is the line's key or the payout's id, as 0x-hex.
+    """
+
+    id: str
+    vault: str
+    asset: str
+    amount: int
+    recipient: str
+    deadline: int
+
+    def with_signature(self, approver: str, signature: bytes) -> bytes:
+        """The form that the escrow takes: approver, deadline, signature."""
+        return bytes.fromhex(approver[2:]) + self.deadline.to_bytes(6, "big") + signature
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What ties a signature to one contract on one chain (EIP-712)."""
+
+    chain_id: int
+    contract: str
+    name: str = DOMAIN_NAME
+    version: str = DOMAIN_VERSION
+
+
+def read_domain(client: ChainClient, contract: str) -> Domain:
+    """The domain as the contract itself tells it (EIP-5267). Raises `RpcError` if it does not."""
+    told = view(client, contract, "ReturnEscrow", "eip712Domain")
+    _, name, version, chain_id, verifying, _, _ = told
+    return Domain(chain_id, verifying, name, version)
+
+
+def line_key(line_id: UUID, holder: str) -> bytes:
+    """A line's name on chain: the last 16 bytes of its holder's address, then its UUID.
+
+    With its holder in it, nobody can use a line up by canceling it that is somebody else's.
+    """
+    return bytes.fromhex(holder[2:])[4:] + line_id.bytes
+
+
+def wallet_request(authorization: ReturnAuthorization, domain: Domain) -> dict[str, Any]:
+    """The argument of eth_signTypedData_v4 for the holder of a token."""
+    return _request("ReturnAuthorization", _FIELDS, asdict(authorization), domain)
+
+
+def cancellation_request(authorization: ReturnAuthorization, domain: Domain) -> dict[str, Any]:
+    """The same for taking an authorization back, without gas for its holder."""
     message = {
-        key: str(value) if isinstance(value, int) else value
-        for key, value in asdict(authorization).items()
+        "line": authorization.line,
+        "holder": authorization.holder,
+        "authorization": "0x" + struct_hash(authorization).hex(),
     }
-    return {
-        "types": {
-            "EIP712Domain": [{"name": n, "type": t} for n, t in _DOMAIN_FIELDS],
-            "ReturnAuthorization": [{"name": n, "type": t} for n, t in _FIELDS],
-        },
-        "primaryType": "ReturnAuthorization",
-        "domain": {
-            "name": DOMAIN_NAME,
-            "version": DOMAIN_VERSION,
-            "chainId": chain_id,
-            "verifyingContract": escrow,
-        },
-        "message": message,
-    }
+    return _request("ReturnCancellation", _CANCELLATION, message, domain)
 
 
-def digest(authorization: ReturnAuthorization, chain_id: int, escrow: str) -> bytes:
+def approval_request(approval: RefundApproval, domain: Domain) -> dict[str, Any]:
+    """The same for the second person."""
+    return _request("RefundApproval", _APPROVAL, asdict(approval), domain)
+
+
+def struct_hash(authorization: ReturnAuthorization) -> bytes:
+    """The hash under which the escrow remembers an authorization, whatever the domain."""
+    request = wallet_request(authorization, Domain(0, ZERO))
+    return encode_typed_data(full_message=request).body
+
+
+def digest(authorization: ReturnAuthorization, domain: Domain) -> bytes:
     """The 32 bytes that are signed: keccak256(0x1901 ‖ domain ‖ struct), EIP-712."""
-    return typed_data_digest(wallet_request(authorization, chain_id, escrow))
+    return typed_data_digest(wallet_request(authorization, domain))
 
 
 def typed_data_digest(request: dict[str, Any]) -> bytes:
     """The digest of any typed-data request, by the field's reference implementation."""
     signable = encode_typed_data(full_message=request)
     return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def _request(
+    kind: str, fields: tuple[tuple[str, str], ...], message: dict[str, Any], domain: Domain
+) -> dict[str, Any]:
+    """Integers are strings: JavaScript loses large ones."""
+    return {
+        "types": {
+            "EIP712Domain": [{"name": n, "type": t} for n, t in _DOMAIN_FIELDS],
+            kind: [{"name": n, "type": t} for n, t in fields],
+        },
+        "primaryType": kind,
+        "domain": {
+            "name": domain.name,
+            "version": domain.version,
+            "chainId": domain.chain_id,
+            "verifyingContract": domain.contract,
+        },
+        "message": {
+            key: str(value) if isinstance(value, int) else value for key, value in message.items()
+        },
+    }

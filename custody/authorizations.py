@@ -12,11 +12,18 @@ from chain.addresses import NATIVE, fiat_asset
 from chain.client import ChainClient
 from chain.contracts import Deployment
 from chain.signatures import normalise, verify
-from chain.typed_data import REMEDY_NUMBER, ReturnAuthorization, digest, wallet_request
+from chain.typed_data import (
+    REMEDY_NUMBER,
+    Domain,
+    ReturnAuthorization,
+    digest,
+    line_key,
+    wallet_request,
+)
 from returns.errors import SignatureInvalid
-from returns.ids import bytes32
 from returns.money import iso_number
 from returns.tables import Authorization, OrderLine, ReturnLine
+from returns.words import Remedy
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,4096}\Z")
 
@@ -25,6 +32,7 @@ def offer(
     line: ReturnLine,
     order_line: OrderLine,
     holder: str,
+    vault: str,
     deployment: Deployment,
     now: datetime,
     *,
@@ -33,9 +41,10 @@ def offer(
     commit_until: timedelta,
 ) -> Authorization:
     """Build the authorization for a granted line. Both reclaim dates are part of what is signed."""
+    swapped = line.remedy is Remedy.CRYPTO_REFUND
     message = ReturnAuthorization(
-        line="0x" + bytes32(line.id).hex(),
-        merchant="0x" + bytes32(line.merchant_id).hex(),
+        line="0x" + line_key(line.id, holder).hex(),
+        vault=vault,
         holder=holder,
         token=order_line.collection,
         tokenId=order_line.token_id,
@@ -45,18 +54,24 @@ def offer(
         refund=line.amount,
         recipient=line.recipient or holder,
         deadline=_seconds(now + sign_within),
-        reclaimAfter=_seconds(now + sign_within + reclaim_after),
-        commitUntil=_seconds(now + sign_within + commit_until),
+        # Nothing is held in a swap, and there is nothing to reclaim.
+        reclaimAfter=0 if swapped else _seconds(now + sign_within + reclaim_after),
+        commitUntil=0 if swapped else _seconds(now + sign_within + commit_until),
     )
     return Authorization(
         merchant_id=line.merchant_id,
         line_id=line.id,
         message=json.dumps(asdict(message)),
-        digest="0x" + digest(message, deployment.chain_id, deployment.escrow).hex(),
+        digest="0x" + digest(message, domain_of(deployment)).hex(),
         holder=holder,
         deadline=datetime.fromtimestamp(message.deadline, UTC),
         created_at=now,
     )
+
+
+def domain_of(deployment: Deployment) -> Domain:
+    """The escrow's domain. That the contract tells the same of itself is checked at deployment."""
+    return Domain(deployment.chain_id, deployment.escrow)
 
 
 def message_of(row: Authorization) -> ReturnAuthorization:
@@ -66,7 +81,7 @@ def message_of(row: Authorization) -> ReturnAuthorization:
 
 def prompt(row: Authorization, deployment: Deployment) -> dict[str, Any]:
     """What the wallet is asked to sign: the argument of eth_signTypedData_v4."""
-    return wallet_request(message_of(row), deployment.chain_id, deployment.escrow)
+    return wallet_request(message_of(row), domain_of(deployment))
 
 
 def check_signature(client: ChainClient, row: Authorization, text: object) -> str:

@@ -11,6 +11,8 @@ from chain.contracts import DecodedEvent, Deployment, decode_event
 from custody.eligibility import read_holders
 from returns.ids import from_bytes32
 
+#: Events that tell of a payout: where its id and its amount are.
+_PAYS = {"Swapped": ("line", "refund"), "Refunded": ("id", "amount")}
 #: Blocks asked for in one call; providers limit ranges.
 _RANGE = 5_000
 
@@ -25,12 +27,11 @@ class Payout:
 
 @dataclass(frozen=True)
 class ChainEvidence:
-    """Events of the escrow by line, payouts by id, and who holds which token."""
+    """Events of the escrow by line, payouts by line or payout id, and who holds which token."""
 
     chain_id: int
     block_number: int
     escrow: str
-    vault: str
     seen: frozenset[tuple[str, UUID]]
     payouts: dict[UUID, Payout]
     holders: dict[tuple[str, int], str | None]
@@ -59,7 +60,6 @@ def collect(
         chain_id=deployment.chain_id,
         block_number=head,
         escrow=deployment.escrow,
-        vault=deployment.vault,
         seen=frozenset(_seen(events)),
         payouts=_payouts(events),
         holders=holders,
@@ -86,9 +86,12 @@ def _seen(events: list[DecodedEvent]) -> set[tuple[str, UUID]]:
 def _payouts(events: list[DecodedEvent]) -> dict[UUID, Payout]:
     found = {}
     for event in events:
-        payout_id = _id(event.args.get("payoutId")) if event.name == "Refunded" else None
+        if event.name not in _PAYS:
+            continue
+        name, amount = _PAYS[event.name]
+        payout_id = _id(event.args[name])
         if payout_id is not None:
-            found[payout_id] = Payout(event.args["recipient"].lower(), int(event.args["amount"]))
+            found[payout_id] = Payout(event.args["recipient"], int(event.args[amount]))
     return found
 
 

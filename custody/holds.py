@@ -81,15 +81,16 @@ def _rank(state: HoldState) -> int:
 
 
 def _opened(line: ReturnLine, args: dict[str, Any], chain_id: int, now: datetime) -> Hold:
+    signed = args["authorization"]
     return Hold(
         line_id=line.id,
         merchant_id=line.merchant_id,
         chain_id=chain_id,
-        collection=args["token"],
-        token_id=int(args["tokenId"]),
+        collection=signed["token"],
+        token_id=int(signed["tokenId"]),
         depositor=args["depositor"],
         state=HoldState.HELD,
-        reclaim_after=_moment(args["reclaimAfter"]),
+        reclaim_after=_moment(signed["reclaimAfter"]),
         updated_at=now,
     )
 

@@ -154,7 +154,7 @@ class Customers:
     def _sign(self, case: Case) -> None:
         deployment = self._about["deployment"]
         remedy = case.expected.remedy or case.request.remedy
-        wanted = signing.wanted(case.request, remedy, deployment, self._about["merchant_id"])
+        wanted = signing.wanted(case.request, remedy, deployment, self._about["vault"])
         for offer in self._shop.authorizations(case.token, case.rma):
             typed_data = offer["typed_data"]
             lies = signing.lies(typed_data, wanted, deployment, int(time.time()))

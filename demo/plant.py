@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from chain import safe, safe_tx
 from chain.client import ChainClient
 from chain.contracts import encode_call
-from chain.local import ADMIN, VAULT, anvil_keys
+from chain.local import ADMIN, VAULT_OWNERS, VAULT_THRESHOLD, anvil_keys
 from chain.signers import LocalSigner
 from demo.customers import Case
 from demo.faults import CannotPlay
@@ -124,12 +125,14 @@ def _stray_token(field: Field) -> Mark:
 
 
 def _moved_out(field: Field, case: Case) -> str:
-    """A returned token leaves the vault by the vault's own key."""
-    deployment, token = field.about["deployment"], case.request.purchase.token_id
-    parties = (deployment["vault"], wallet_of("a stranger"))
-    data = encode_call("ReturnableNFT", "transferFrom", *parties, token)
-    vault = LocalSigner(anvil_keys()[VAULT])
-    send_all(field.client, [Call(vault, deployment["collection"], data)])
+    """A returned token leaves the vault by the will of two of its owners."""
+    keys = [LocalSigner(key) for key in anvil_keys()]
+    vault = safe.read(field.client, field.about["vault"])
+    collection, token = field.about["deployment"]["collection"], case.request.purchase.token_id
+    move = safe_tx.move_erc721(vault, collection, wallet_of("a stranger"), token)
+    owners = [keys[index] for index in VAULT_OWNERS[:VAULT_THRESHOLD]]
+    signatures = safe_tx.sign(safe_tx.transaction_request(vault, move), owners)
+    safe_tx.execute(field.client, keys[ADMIN], vault.address, move, signatures)
     return _asset(field, token)
 
 

@@ -108,7 +108,7 @@ class Play:
         """Gas of all returns; what contradicts a case's end is noted on the case."""
         tokens = [request.purchase.token_id for request in self.scene.requests]
         evidence = witness.look(self.client, self.shop, self.about, tokens)
-        vault = self.about["deployment"]["vault"]
+        vault = self.about["vault"]
         witness.testify(self.customers.cases, evidence, self.scene.book, vault)
         return evidence.gas
 

@@ -18,13 +18,11 @@ _REMEDY = {FIAT: 0, CRYPTO: 1, CREDIT: 2}
 _ASSET = {"USD": f"0x{840:040x}", "ETH": NATIVE}
 
 
-def wanted(
-    request: Request, remedy: str, deployment: dict[str, Any], merchant_id: str
-) -> dict[str, str]:
+def wanted(request: Request, remedy: str, deployment: dict[str, Any], vault: str) -> dict[str, str]:
     """What the message must say, field by field, for this request and the remedy granted."""
     holder = wallet_of(request.signer)
     return {
-        "merchant": "0x" + merchant_id.replace("-", "").rjust(64, "0"),
+        "vault": vault,
         "holder": holder,
         "token": deployment["collection"],
         "tokenId": str(request.purchase.token_id),
@@ -54,7 +52,9 @@ def lies(
         if found[name] != value.lower()
     ]
     times = [int(message[name]) for name in ("deadline", "reclaimAfter", "commitUntil")]
-    if not now < times[0] <= times[1] <= times[2]:
+    swapped = expected["remedy"] == str(_REMEDY[CRYPTO])
+    in_order = times[1:] == [0, 0] if swapped else times[0] <= times[1] <= times[2]
+    if not (now < times[0] and in_order):
         differing.append(f"its dates are not in order: {times}")
     return differing
 

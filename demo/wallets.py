@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
-from uuid import UUID
 
 from chain.client import ChainClient
 from chain.contracts import encode_call, view
@@ -83,12 +82,11 @@ def give_coin(client: ChainClient, addresses: Sequence[str], wei: int) -> None:
 def top_up_float(client: ChainClient, about: dict[str, Any], needed_wei: int) -> None:
     """The marketplace adds what its float lacks for the refunds to come."""
     escrow = about["deployment"]["escrow"]
-    merchant = UUID(about["merchant_id"]).bytes.rjust(32, b"\0")
-    there = int(view(client, escrow, "ReturnEscrow", "floatOf", merchant, NATIVE))
+    there = int(view(client, escrow, "ReturnEscrow", "floatOf", about["vault"], NATIVE)[0])
     if there >= needed_wei:
         return
     missing = needed_wei - there
     payer = signer_of("marketplace")
     give_coin(client, [payer.address], missing + _ALLOWANCE_WEI)
-    data = encode_call("ReturnEscrow", "fundFloat", merchant, NATIVE, missing)
+    data = encode_call("ReturnEscrow", "fundFloat", about["vault"], NATIVE, missing)
     send_all(client, [Call(payer, escrow, data, value=missing)])

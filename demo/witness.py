@@ -41,8 +41,8 @@ def look(client: ChainClient, shop: Shop, about: dict[str, Any], tokens: Sequenc
     decoded = [(decode_event("ReturnEscrow", log), log["transactionHash"]) for log in logs]
     payouts: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for event, _ in decoded:
-        if event is not None and event.name == "Refunded":
-            paid = (event.args["recipient"], int(event.args["amount"]))
+        if event is not None and event.name == "Swapped":
+            paid = (event.args["recipient"], int(event.args["refund"]))
             payouts[event.args["line"]].append(paid)
     served = {tx for event, tx in decoded if event is not None and event.name in _OF_RETURNS}
     return Evidence(
@@ -66,7 +66,8 @@ def _contradictions(case: Case, evidence: Evidence, book: Book, vault: str) -> l
     recipient = case.request.recipient or wallet_of(case.request.signer)
     paid_coin = settled and expected.remedy == CRYPTO
     paid_card = settled and expected.remedy == FIAT
-    line = "0x" + str(case.line.get("line", "")).replace("-", "").rjust(64, "0")
+    holder = wallet_of(case.request.signer)
+    line = "0x" + holder[-32:] + str(case.line.get("line", "")).replace("-", "")
     pairs: list[tuple[str, object, object]] = [
         ("owner of the token", evidence.owners.get(purchase.token_id), owner),
         (

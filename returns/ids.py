@@ -27,10 +27,8 @@ def bytes32(identifier: UUID) -> bytes:
 
 
 def from_bytes32(value: bytes) -> UUID | None:
-    """The id behind a bytes32, or None where it cannot be one of ours."""
-    if len(value) != 32 or any(value[:16]):
-        return None
-    return UUID(bytes=value[16:])
+    """The id behind a bytes32; a line's name on chain carries its holder before the id."""
+    return UUID(bytes=value[16:]) if len(value) == 32 else None
 
 
 def new_rma() -> str:

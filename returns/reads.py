@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from returns import ids, lifecycle
 from returns.cases import lines_of
-from returns.errors import NotFound
+from returns.errors import ContractsMissing, NotFound
 from returns.money import Money, to_decimal
 from returns.tables import (
     Break,
@@ -20,6 +20,7 @@ from returns.tables import (
     Hold,
     InboxItem,
     Leg,
+    Merchant,
     Order,
     OrderLine,
     OutboxItem,
@@ -35,6 +36,14 @@ _ACTIONS = {
     LineState.IN_REVIEW: ["approve", "deny"],
     LineState.NEEDS_ATTENTION: ["retry", "release"],
 }
+
+
+def vault_of(session: Session, merchant_id: UUID) -> str:
+    """Where the merchant's tokens go; raises `ContractsMissing` until it has a place on chain."""
+    merchant = session.get_one(Merchant, merchant_id)
+    if merchant.vault is None:
+        raise ContractsMissing(problem=f"merchant {merchant.slug} has no vault")
+    return merchant.vault
 
 
 def find_case(

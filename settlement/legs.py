@@ -141,7 +141,7 @@ def _set_going(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: 
             merchant_id=leg.merchant_id,
             chain_id=terms.deployment.chain_id,
             to=terms.deployment.escrow,
-            data=calldata(leg.kind, leg.id, line.id, signed_authorization(session, line.id)),
+            data=calldata(leg.kind, signed_authorization(session, line.id)),
             now=now,
         )
     elif leg.kind is LegKind.PROCESSOR_REFUND:

@@ -12,11 +12,12 @@ from returns.words import Tender
 
 
 class Merchant(SQLModel, table=True):
-    """The tenant. Its id is also its name in the contracts."""
+    """The tenant. Its vault is its name in the contracts: where tokens go, whose float pays."""
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     slug: str = Field(max_length=64, unique=True)
     name: str = Field(max_length=200)
+    vault: str | None = Field(default=None, max_length=42, unique=True)
     created_at: datetime = Field(sa_type=UtcTime)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from custody import authorizations
-from returns import cases
+from returns import cases, reads
 from returns.remainder import check_remainder
 from returns.tables import DecisionRow, OrderLine, ReturnLine
 from returns.words import LineState, Verdict
@@ -84,6 +84,7 @@ def grant(
             line,
             bought,
             holder,
+            reads.vault_of(session, line.merchant_id),
             terms.deployment,
             now,
             sign_within=terms.sign_within,

@@ -7,20 +7,24 @@ from pathlib import Path
 from sqlmodel import select
 
 from chain import deploy
+from chain.addresses import NATIVE, fiat_asset
 from chain.contracts import Deployment
 from chain.local import (
     ADMIN,
+    APPROVER,
     GUARDIAN,
     OPERATOR,
     SECOND_ADMIN,
     TREASURER,
-    VAULT,
+    VAULT_OWNERS,
+    VAULT_THRESHOLD,
     anvil_keys,
 )
+from chain.safe import deploy_vault
 from chain.signers import LocalSigner
 from returns import migrate
 from returns.errors import ContractsMissing, SettingsInvalid
-from returns.ids import bytes32
+from returns.money import iso_number
 from returns.tables import Chain, Merchant, PolicyRow
 from settlement.runtime import Runtime
 from triage.policy import parse_policy
@@ -29,6 +33,8 @@ from triage.policy import parse_policy
 STANDARD_POLICY = Path(__file__).parent.parent.parent / "triage" / "policies" / "standard.yaml"
 
 _FLOAT_WEI = 5_000 * 10**18
+#: Refunds in other currencies need the second approver from the first cent.
+_CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY")
 _SEED = 7
 
 
@@ -83,28 +89,47 @@ def train_model(runtime: Runtime) -> str:
     return model.model_hash
 
 
-def deploy_locally(runtime: Runtime, merchant: Merchant) -> Deployment:
-    """Deploy on a local chain, register the merchant, fund its float. Refused anywhere else."""
-    if runtime.settings.environment != "local":
-        raise SettingsInvalid(problem="this deployment uses public keys: local use only")
+def deploy_locally(runtime: Runtime) -> Deployment:
+    """Deploy on a local chain, unless it is done. Refused anywhere else."""
+    _refuse_public_keys(runtime)
     existing = _existing(runtime)
     if existing is not None:
         return existing
-    keys = [LocalSigner(key) for key in anvil_keys()]
-    roles = deploy.Roles(
-        admin=keys[ADMIN],
+    keys = _keys()
+    people = deploy.People(
+        admin=keys[ADMIN].address,
         second_admin=keys[SECOND_ADMIN].address,
         operator=keys[OPERATOR].address,
+        approver=keys[APPROVER].address,
         guardian=keys[GUARDIAN].address,
         treasurer=keys[TREASURER].address,
-        vault=keys[VAULT].address,
     )
-    contracts = deploy.deploy(runtime.client, roles, return_window_s=30 * 86_400)
-    chain_name = bytes32(merchant.id)
-    deploy.register_merchant(runtime.client, roles.admin, contracts, chain_name)
-    deploy.fund_coin(runtime.client, keys[TREASURER], contracts, chain_name, _FLOAT_WEI)
+    own = deploy.Collection("Undrop Demo Collection", "UNDROP", 30 * 86_400, people.treasurer)
+    contracts = deploy.deploy(runtime.client, keys[ADMIN], people, own)
     contracts.save(runtime.settings.deployment_file)
     return contracts
+
+
+def open_locally(runtime: Runtime, merchant: Merchant) -> Merchant:
+    """The merchant with a vault: a Safe of its own, known to the escrow, with limits and a float.
+
+    Every step recognises what is there, so that one that was interrupted goes on. Refused anywhere
+    but on a local chain.
+    """
+    _refuse_public_keys(runtime)
+    if merchant.vault is not None:
+        return merchant
+    client, escrow, keys = runtime.client, runtime.deployment.escrow, _keys()
+    owners = [keys[index].address for index in VAULT_OWNERS]
+    vault = deploy_vault(client, keys[ADMIN], owners, VAULT_THRESHOLD, merchant.id.int).address
+    for change in deploy.changes_for(client, escrow, vault, _limits(runtime.deployment)):
+        deploy.by_two_people(client, keys[ADMIN], keys[SECOND_ADMIN], escrow, change)
+    if deploy.float_of(client, escrow, vault, NATIVE) < _FLOAT_WEI:
+        deploy.fund_coin(client, keys[TREASURER], escrow, vault, _FLOAT_WEI)
+    with runtime.database.write() as session:
+        row = session.get_one(Merchant, merchant.id)
+        row.vault = vault
+        return row
 
 
 def prepare(runtime: Runtime, slug: str, name: str) -> Merchant:
@@ -114,8 +139,27 @@ def prepare(runtime: Runtime, slug: str, name: str) -> Merchant:
     activate_policy(runtime, merchant, STANDARD_POLICY.read_text(), "setup")
     if not runtime.settings.model_file.exists():
         train_model(runtime)
-    deploy_locally(runtime, merchant)
-    return merchant
+    deploy_locally(runtime)
+    return open_locally(runtime, merchant)
+
+
+def _refuse_public_keys(runtime: Runtime) -> None:
+    if runtime.settings.environment != "local":
+        raise SettingsInvalid(problem="this deployment uses public keys: local use only")
+
+
+def _keys() -> list[LocalSigner]:
+    return [LocalSigner(key) for key in anvil_keys()]
+
+
+def _limits(contracts: Deployment) -> list[deploy.Limit]:
+    """Wide ones: what is demonstrated here is not the second person."""
+    fiat = [fiat_asset(iso_number(currency)) for currency in _CURRENCIES]
+    return [
+        deploy.Limit(NATIVE, unit=40, single=10**9, daily=10**11),
+        deploy.Limit(contracts.dollar, unit=10, single=10**9, daily=10**11),
+        *(deploy.Limit(asset, unit=0, single=10**10, daily=10**11) for asset in fiat),
+    ]
 
 
 def _existing(runtime: Runtime) -> Deployment | None:

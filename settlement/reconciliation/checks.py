@@ -109,10 +109,10 @@ def _chain_events(sides: Sides) -> Iterator[Difference]:
 
 
 def _compare_payout(leg: Leg, chain: ChainEvidence) -> Iterator[Difference]:
-    payout = chain.payouts.get(leg.id)
+    payout = chain.payouts.get(leg.line_id)
     subject = str(leg.id)
     if payout is None:
-        yield Difference("chain.missing", subject, leg.line_id, "Refunded", "no payout", "custody")
+        yield Difference("chain.missing", subject, leg.line_id, "Swapped", "no payout", "custody")
         return
     if payout.amount != leg.amount:
         found = str(payout.amount)
@@ -127,7 +127,7 @@ def _compare_payout(leg: Leg, chain: ChainEvidence) -> Iterator[Difference]:
 def _holders(sides: Sides) -> Iterator[Difference]:
     moving = {leg.line_id for leg in sides.later.legs if leg.state not in (*DONE, LegState.FAILED)}
     for leg in sides.books.done(*_INTO_VAULT):
-        yield from _compare_holder(sides, leg, sides.chain.vault)
+        yield from _compare_holder(sides, leg, sides.vault)
     for leg in sides.books.done(LegKind.DEPOSIT):
         held = sides.later.lines[leg.line_id].state in (LineState.IN_CUSTODY, LineState.COMMITTING)
         if held and leg.line_id not in moving:

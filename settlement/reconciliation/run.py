@@ -35,7 +35,8 @@ def run(runtime: Runtime, merchant_id: UUID) -> tuple[ReconciliationRun, list[Br
     with runtime.database.read() as session:
         later = read_books(session, merchant_id)
         elsewhere = read_elsewhere(session, merchant_id)
-    sides = Sides(books, later, elsewhere, refunds, chain, runtime.clock())
+        vault = reads.vault_of(session, merchant_id)
+    sides = Sides(books, later, elsewhere, refunds, chain, vault, runtime.clock())
     found = [difference for check in CHECKS for difference in check(sides)]
     with runtime.database.write() as session:
         row = _store_run(session, merchant_id, sides)

@@ -74,6 +74,7 @@ class Sides:
     elsewhere: Elsewhere
     refunds: list[ProcessorRefund]
     chain: ChainEvidence
+    vault: str
     now: datetime
 
 

@@ -64,4 +64,4 @@ def test_contracts_are_not_deployed_anew_beside_books_of_older_ones(desk: Desk) 
             Chain(chain_id=desk.runtime.settings.chain_id, anchor_number=1, anchor_hash="0x01")
         )
     with pytest.raises(ContractsMissing, match="restore it"):
-        setup.deploy_locally(desk.runtime, desk.merchant)
+        setup.deploy_locally(desk.runtime)

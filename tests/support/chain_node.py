@@ -17,16 +17,19 @@ from typing import Any
 from eth_abi.abi import encode
 
 from chain import account
+from chain.addresses import NATIVE
 from chain.client import ChainClient
 from chain.contracts import Deployment, artifact, encode_call, view
-from chain.deploy import Roles, deploy
-from chain.local import ADMIN, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER, VAULT, anvil_keys
+from chain.deploy import Collection, Limit, People, by_two_people, changes_for, deploy, fund_coin
+from chain.local import ADMIN, APPROVER, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER, anvil_keys
 from chain.signers import LocalSigner
 from returns.errors import ChainUnavailable
 
 ROOT = Path(__file__).parent.parent.parent
 _BINARY = ROOT / "node_modules" / ".bin" / "anvil"
 CHAIN_ID = 31337
+#: An ordinary account as the merchant's vault, where a test is about something else than the vault.
+VAULT = "0x" + "fa" * 20
 
 
 class Anvil:
@@ -96,6 +99,11 @@ def person(index: int) -> LocalSigner:
     return LocalSigner(anvil_keys()[index])
 
 
+PEOPLE = People(
+    *(person(i).address for i in (ADMIN, SECOND_ADMIN, OPERATOR, APPROVER, GUARDIAN, TREASURER))
+)
+
+
 @dataclass
 class Stage:
     """A chain with our contracts; `dollar` belongs to the operator, so that it can mint."""
@@ -119,9 +127,23 @@ class Stage:
         """The key of the lane."""
         return person(OPERATOR)
 
+    def by_two(self, change: bytes) -> None:
+        """A change of the escrow that two admins have to make."""
+        people = (person(ADMIN), person(SECOND_ADMIN))
+        by_two_people(self.client, *people, self.deployment.escrow, change)
+
+    def open_merchant(self, vault: str = VAULT, coin: int = 0, *limits: Limit) -> None:
+        """A merchant that the escrow knows, with wide limits in coin and dollars and a float."""
+        escrow = self.deployment.escrow
+        wide = [Limit(one, 40, 10**9, 10**11) for one in (NATIVE, self.deployment.dollar)]
+        for change in changes_for(self.client, escrow, vault, [*wide, *limits]):
+            self.by_two(change)
+        if coin:
+            fund_coin(self.client, person(TREASURER), escrow, vault, coin)
+
     def mint(self, amount: int, to: str | None = None) -> bytes:
         """Calldata that mints test dollars: the amount tells one call from another."""
-        return encode_call("TestDollar", "mint", to or self.deployment.vault, amount)
+        return encode_call("TestDollar", "mint", to or VAULT, amount)
 
     def send(self, data: bytes, to: str | None = None, sender: str | None = None) -> str:
         """Hand a transaction of an unlocked account to the node; returns its hash."""
@@ -181,15 +203,8 @@ def stage(*options: str) -> Iterator[Stage]:
     """A fresh chain with our contracts; from then on it mines only when told to."""
     anvil = Anvil("--chain-id", str(CHAIN_ID), *options)
     try:
-        roles = Roles(
-            admin=person(ADMIN),
-            second_admin=person(SECOND_ADMIN).address,
-            operator=person(OPERATOR).address,
-            guardian=person(GUARDIAN).address,
-            treasurer=person(TREASURER).address,
-            vault=person(VAULT).address,
-        )
-        deployment = deploy(anvil.client, roles, 14 * 86_400)
+        own = Collection("Undrop Demo Collection", "UNDROP", 14 * 86_400, VAULT)
+        deployment = deploy(anvil.client, person(ADMIN), PEOPLE, own)
         dollar = create(anvil.client, "TestDollar", person(OPERATOR).address)
         anvil.automine(False)
         yield Stage(anvil, deployment, dollar)

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from eth_account import Account
-from fake_chain import DEPLOYMENT, FakeBlock, FakeChain
+from fake_chain import DEPLOYMENT, VAULT, FakeBlock, FakeChain
 from fake_escrow import Reverted
 from fakes import FakeClock, FakeProcessor, webhook
 from sqlmodel import Session, SQLModel, select
 
 from returns import idempotency, ids, ledger, reads, work
 from returns.db import Database
-from returns.tables import Leg, Order, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import Leg, Merchant, Order, RelayTransaction, ReturnCase, ReturnLine
 from returns.words import LegKind, RelayState
 from settlement.commands import authorizations, cases, intake, orders, setup, webhooks
 from settlement.commands.access import SCOPES, Caller
@@ -54,7 +54,7 @@ class Desk:
         self.processor: FakeProcessor = runtime.processors["sandbox"]
         self.woken: list[tuple[str, str]] = []
         runtime.wake = lambda task, row_id: self.woken.append((task, row_id))
-        self.merchant = setup.create_merchant(runtime, slug, slug.title())
+        self.merchant = _opened(runtime, setup.create_merchant(runtime, slug, slug.title()))
         setup.activate_policy(runtime, self.merchant, policy, "test")
         self.shop = Caller(self.merchant.id, "key:shop", frozenset(SCOPES))
         self.staff = Caller(self.merchant.id, "key:staff", frozenset(SCOPES))
@@ -296,6 +296,15 @@ def signature(offer: dict[str, Any], owner: int = 0) -> str:
     """A wallet's answer to eth_signTypedData_v4."""
     signed = Account.sign_typed_data(WALLETS[owner].key, full_message=offer["typed_data"])
     return "0x" + signed.signature.hex()
+
+
+def _opened(runtime: Runtime, merchant: Merchant) -> Merchant:
+    """With a vault of its own, as a merchant has once it is known on chain."""
+    with runtime.database.write() as session:
+        row = session.get_one(Merchant, merchant.id)
+        known = session.exec(select(Merchant).where(Merchant.vault == VAULT)).first()
+        row.vault = row.vault or (VAULT if known is None else "0x" + row.id.hex.rjust(40, "b"))
+        return row
 
 
 def tx_hash(relay_id: UUID) -> str:

@@ -21,8 +21,9 @@ DEPLOYMENT = Deployment(
     escrow="0x" + "e5" * 20,
     collection="0x" + "c0" * 20,
     dollar="0x" + "d0" * 20,
-    vault="0x" + "fa" * 20,
 )
+#: The vault of the first merchant.
+VAULT = "0x" + "fa" * 20
 _OWNER_OF = encode_call("ReturnableNFT", "ownerOf", 0)[:4]
 _FIRST = 1
 
@@ -182,4 +183,6 @@ def _log(block: FakeBlock, contract: str, name: str, args: dict[str, Any]) -> di
 
 
 def _raw(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(_raw(one) for one in value.values())
     return bytes.fromhex(value[2:]) if isinstance(value, str) and len(value) == 66 else value

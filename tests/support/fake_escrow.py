@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from eth_abi import decode
@@ -10,9 +10,9 @@ from eth_utils.crypto import keccak
 
 from chain.contracts import Deployment, abi_type, artifact, signature_of
 from chain.signatures import recover
-from chain.typed_data import ReturnAuthorization, digest
+from chain.typed_data import Domain, ReturnAuthorization, digest
 
-_FUNCTIONS = ("deposit", "commit", "settle", "burn", "release", "swapRefund")
+_FUNCTIONS = ("deposit", "commit", "settle", "burn", "release", "swap")
 BURNED = "0x" + "00" * 18 + "dead"
 
 Fact = tuple[str, dict[str, Any]]
@@ -31,11 +31,10 @@ class Held:
 
 @dataclass
 class EscrowState:
-    """Everything that a block can change; copied to undo a block."""
+    """Everything that a block can change; copied to undo a block. `holds` and `paid` by line."""
 
     owners: dict[tuple[str, int], str] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
-    used: set[bytes] = field(default_factory=set)
     paid: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
@@ -56,65 +55,58 @@ class FakeEscrow:
     def run(self, state: EscrowState, data: bytes, now: int) -> list[Fact]:
         item = self._items[data[:4]]
         values = decode([abi_type(part) for part in item["inputs"]], data[4:])
-        if self.paused and item["name"] != "release":
+        if self.paused:
             raise Reverted("EnforcedPause()")
         return getattr(self, f"_{item['name']}")(state, now, *values)
 
     def reclaim(self, state: EscrowState, line: str, now: int) -> list[Fact]:
-        """By the depositor, without us."""
-        held = self._held(state, line, "held", "committed")
+        """By the depositor, without us; `line` ends with the line's UUID."""
+        line = next(known for known in state.holds if known[-32:] == line[-32:])
+        held = state.holds[line]
+        if held.state not in ("held", "committed"):
+            raise Reverted("ReturnEscrowWrongState")
         if now <= held.reclaim_after:
             raise Reverted("ReturnEscrowReclaimTooEarly")
-        return self._end(state, line, held, "Reclaimed", held.auth.holder)
+        [(name, args)] = self._end(state, line, held, "Reclaimed", held.auth.holder)
+        return [(name, {**args, "to": held.auth.holder})]
 
     def _deposit(self, state: EscrowState, now: int, raw: Any, signature: bytes) -> list[Fact]:
         auth = self._use(state, now, raw, signature)
         state.holds[auth.line] = Held("held", auth, auth.reclaimAfter)
         state.owners[auth.token, auth.tokenId] = self.deployment.escrow
-        args = {"depositor": auth.holder, "reclaimAfter": auth.reclaimAfter, **_token(auth)}
-        return [("Deposited", {"line": auth.line, "merchant": auth.merchant, **args})]
+        args = {"vault": auth.vault, "depositor": auth.holder, "authorization": asdict(auth)}
+        return [("Deposited", {"line": auth.line, **args})]
 
-    def _swapRefund(  # noqa: N802
-        self, state: EscrowState, now: int, raw: Any, signature: bytes, payout: bytes
+    def _swap(
+        self, state: EscrowState, now: int, raw: Any, signature: bytes, approval: bytes
     ) -> list[Fact]:
-        payout_id = "0x" + payout.hex()
-        if payout_id in state.paid:
-            raise Reverted("ReturnEscrowPayoutUsed")
         auth = self._use(state, now, raw, signature)
-        vault = self.deployment.vault
         state.holds[auth.line] = Held("settled", auth, 0)
-        state.owners[auth.token, auth.tokenId] = vault
-        state.paid[payout_id] = (auth.recipient, auth.refund)
-        ends = {"merchant": auth.merchant, "holder": auth.holder, "vault": vault}
-        refund = {"recipient": auth.recipient, "asset": auth.asset, "amount": auth.refund}
-        return [
-            ("Swapped", {"line": auth.line, **ends, **_token(auth)}),
-            ("Refunded", {"line": auth.line, "payoutId": payout_id, **refund, "pushed": True}),
-        ]
+        state.owners[auth.token, auth.tokenId] = auth.vault
+        state.paid[auth.line] = (auth.recipient, auth.refund)
+        ends = {"vault": auth.vault, "holder": auth.holder, "recipient": auth.recipient}
+        refund = {"asset": auth.asset, "refund": auth.refund}
+        return [("Swapped", {"line": auth.line, **ends, **_token(auth), **refund})]
 
-    def _commit(self, state: EscrowState, now: int, raw: bytes) -> list[Fact]:
-        line = "0x" + raw.hex()
-        held = self._held(state, line, "held")
+    def _commit(self, state: EscrowState, now: int, raw: Any, approval: bytes) -> list[Fact]:
+        line, held = self._held(state, raw, "held")
         if now > held.reclaim_after:
             raise Reverted("ReturnEscrowReclaimOpen")
         held.state, held.reclaim_after = "committed", held.auth.commitUntil
         return [("Committed", {"line": line, "reclaimAfter": held.reclaim_after})]
 
-    def _settle(self, state: EscrowState, now: int, raw: bytes) -> list[Fact]:
-        line = "0x" + raw.hex()
-        held = self._held(state, line, "committed")
-        (_, args), *_ = self._end(state, line, held, "Settled", self.deployment.vault)
-        return [("Settled", {**args, "vault": self.deployment.vault})]
+    def _settle(self, state: EscrowState, now: int, raw: Any, approval: bytes) -> list[Fact]:
+        line, held = self._held(state, raw, "committed")
+        (_, args), *_ = self._end(state, line, held, "Settled", held.auth.vault)
+        return [("Settled", {**args, "vault": held.auth.vault})]
 
-    def _burn(self, state: EscrowState, now: int, raw: bytes) -> list[Fact]:
-        line = "0x" + raw.hex()
-        held = self._held(state, line, "committed")
+    def _burn(self, state: EscrowState, now: int, raw: Any, approval: bytes) -> list[Fact]:
+        line, held = self._held(state, raw, "committed")
         (_, args), *_ = self._end(state, line, held, "Burned", BURNED)
         return [("Burned", {**args, "destroyed": True})]
 
-    def _release(self, state: EscrowState, now: int, raw: bytes) -> list[Fact]:
-        line = "0x" + raw.hex()
-        held = self._held(state, line, "held", "committed")
+    def _release(self, state: EscrowState, now: int, raw: Any) -> list[Fact]:
+        line, held = self._held(state, raw, "held", "committed")
         return self._end(state, line, held, "Released", held.auth.holder)
 
     def _end(self, state: EscrowState, line: str, held: Held, name: str, to: str) -> list[Fact]:
@@ -122,26 +114,33 @@ class FakeEscrow:
         state.owners[held.auth.token, held.auth.tokenId] = to
         return [(name, {"line": line, "depositor": held.auth.holder, **_token(held.auth)})]
 
-    def _held(self, state: EscrowState, line: str, *states: str) -> Held:
-        held = state.holds.get(line)
+    def _held(self, state: EscrowState, raw: Any, *states: str) -> tuple[str, Held]:
+        """The hold of the authorization that is presented again."""
+        auth = _auth(raw)
+        held = state.holds.get(auth.line)
         if held is None or held.state not in states:
             raise Reverted("ReturnEscrowWrongState")
-        return held
+        if held.auth != auth:
+            raise Reverted("ReturnEscrowOtherAuthorization")
+        return auth.line, held
 
     def _use(self, state: EscrowState, now: int, raw: Any, signature: bytes) -> ReturnAuthorization:
-        fields = ["0x" + v.hex() if isinstance(v, bytes) else v for v in raw]
-        auth = ReturnAuthorization(*fields)
-        signed = digest(auth, self.deployment.chain_id, self.deployment.escrow)
+        auth = _auth(raw)
+        signed = digest(auth, Domain(self.deployment.chain_id, self.deployment.escrow))
         if now > auth.deadline:
             raise Reverted("ReturnEscrowDeadlinePassed")
-        if auth.line in state.holds or signed in state.used:
-            raise Reverted("ReturnEscrowLineUsed")
+        if auth.line in state.holds:
+            raise Reverted("ReturnEscrowIdUsed")
         if recover(signed, signature) != auth.holder:
-            raise Reverted("ReturnEscrowInvalidSignature")
+            raise Reverted("SignatureInvalid")
         if state.owners.get((auth.token, auth.tokenId)) != auth.holder:
-            raise Reverted("ReturnEscrowNotHolder")
-        state.used.add(signed)
+            raise Reverted("TokenNotHeld")
         return auth
+
+
+def _auth(raw: Any) -> ReturnAuthorization:
+    fields = ["0x" + v.hex() if isinstance(v, bytes) else v for v in raw]
+    return ReturnAuthorization(*fields)
 
 
 def _token(auth: ReturnAuthorization) -> dict[str, Any]:

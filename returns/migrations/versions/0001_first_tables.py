@@ -88,9 +88,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("slug", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("vault", sa.String(length=42), nullable=True),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_merchant")),
         sa.UniqueConstraint("slug", name=op.f("uq_merchant_slug")),
+        sa.UniqueConstraint("vault", name=op.f("uq_merchant_vault")),
     )
     op.create_table(
         "api_key",

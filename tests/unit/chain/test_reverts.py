@@ -23,9 +23,9 @@ def test_names_our_errors_with_their_values() -> None:
     line = b"\x07" * 32
     data = error("ReturnEscrowWrongState(bytes32,uint8)", line, 3)
     assert said(data) == f"ReturnEscrowWrongState(0x{line.hex()}, 3)"
-    late = error("ReturnEscrowDeadlinePassed(uint48)", 1_700_000_000)
-    assert said(late) == "ReturnEscrowDeadlinePassed(1700000000)"
-    assert said(error("ReturnEscrowZeroAddress()")) == "ReturnEscrowZeroAddress()"
+    late = error("ReturnEscrowDeadlinePassed(bytes32,uint48)", line, 1_700_000_000)
+    assert said(late) == f"ReturnEscrowDeadlinePassed(0x{line.hex()}, 1700000000)"
+    assert said(error("DeskZeroAddress()")) == "DeskZeroAddress()"
 
 
 def test_reads_the_compilers_own_errors() -> None:

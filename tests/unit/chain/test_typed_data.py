@@ -4,18 +4,28 @@ import gzip
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from chain.signatures import recover
-from chain.typed_data import ReturnAuthorization, digest, typed_data_digest, wallet_request
+from chain.typed_data import (
+    Domain,
+    ReturnAuthorization,
+    digest,
+    typed_data_digest,
+    wallet_request,
+)
+from returns.ids import from_bytes32
 
 VECTORS = Path(__file__).parents[4] / "shared/data/vectors"
 ETHERS = VECTORS / "typed_data/typed-data.json.gz"
 MESSAGES = VECTORS / "eip712_messages"
 ESCROW = "0x" + "e5" * 20
+DOMAIN = Domain(1, ESCROW)
 
 _DOMAIN = {
     "name": "string",
@@ -33,7 +43,7 @@ beside = pytest.mark.skipif(
 def an_authorization(**changes: Any) -> ReturnAuthorization:
     fields: dict[str, Any] = {
         "line": "0x" + "01" * 32,
-        "merchant": "0x" + "02" * 32,
+        "vault": "0x" + "02" * 20,
         "holder": "0x" + "03" * 20,
         "token": "0x" + "04" * 20,
         "tokenId": 2**256 - 1,
@@ -104,23 +114,38 @@ def test_every_field_is_part_of_what_is_signed(field: str) -> None:
     if isinstance(value, int):
         other = value - 1 if value > 1 else value + 5
     changed = an_authorization(**{field: other})
-    assert digest(changed, 1, ESCROW) != digest(an_authorization(), 1, ESCROW)
+    assert digest(changed, DOMAIN) != digest(an_authorization(), DOMAIN)
 
 
 def test_chain_and_contract_are_part_of_what_is_signed() -> None:
     message = an_authorization()
     variants = {
-        digest(message, 1, ESCROW),
-        digest(message, 2, ESCROW),
-        digest(message, 1, "0x" + "e6" * 20),
+        digest(message, DOMAIN),
+        digest(message, Domain(2, ESCROW)),
+        digest(message, Domain(1, "0x" + "e6" * 20)),
+        digest(message, Domain(1, ESCROW, name="Another")),
+        digest(message, Domain(1, ESCROW, version="2")),
     }
-    assert len(variants) == 3
+    assert len(variants) == 5
+
+
+def test_the_struct_hash_is_the_same_in_every_domain() -> None:
+    whole = digest(an_authorization(), DOMAIN)
+    request = wallet_request(an_authorization(), DOMAIN)
+    domain = encode_typed_data(full_message=request).header
+    assert keccak(b"\x19\x01" + domain + struct_hash(an_authorization())) == whole
+
+
+def test_a_line_carries_its_holder() -> None:
+    line_id, holder = uuid4(), "0x" + "0102030405060708090a0b0c0d0e0f1011121314"
+    assert line_key(line_id, holder).hex() == holder[-32:] + line_id.hex
+    assert from_bytes32(line_key(line_id, holder)) == line_id
 
 
 def test_the_wallet_is_shown_exactly_what_is_hashed() -> None:
-    request = wallet_request(an_authorization(), 31337, ESCROW)
+    request = wallet_request(an_authorization(), DOMAIN)
     text = json.loads(json.dumps(request))
-    assert typed_data_digest(text) == digest(an_authorization(), 31337, ESCROW)
+    assert typed_data_digest(text) == digest(an_authorization(), DOMAIN)
     assert text["message"]["tokenId"] == str(2**256 - 1)
     assert text["primaryType"] == "ReturnAuthorization"
 
@@ -138,13 +163,13 @@ def test_the_wallet_is_shown_exactly_what_is_hashed() -> None:
 )
 def test_what_does_not_fit_the_struct_has_no_digest(field: str, value: Any) -> None:
     with pytest.raises(Exception):  # noqa: B017, PT011
-        pytest.fail(digest(an_authorization(**{field: value}), 1, ESCROW).hex())
+        pytest.fail(digest(an_authorization(**{field: value}), DOMAIN).hex())
 
 
 def test_the_type_is_the_contracts_type() -> None:
-    request = wallet_request(an_authorization(), 1, ESCROW)
+    request = wallet_request(an_authorization(), DOMAIN)
     fields = request["types"]["ReturnAuthorization"]
     text = "ReturnAuthorization(" + ",".join(f"{f['type']} {f['name']}" for f in fields) + ")"
-    source = Path(__file__).parents[3] / "contracts" / "src" / "ReturnEscrow.sol"
+    source = Path(__file__).parents[3] / "contracts" / "src" / "ReturnAuthorization.sol"
     assert text in source.read_text().replace('"\n        "', "")
     assert len(keccak(text=text)) == 32

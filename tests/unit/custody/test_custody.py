@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 from desk import ADDRESSES, Desk
-from fake_chain import DEPLOYMENT
+from fake_chain import DEPLOYMENT, VAULT
 
 from chain.addresses import NATIVE
+from chain.typed_data import line_key
 from custody import authorizations, holds
 from custody.calls import LEG_OF_EVENT, calldata
 from custody.eligibility import holders_of
 from returns.errors import MoveNotAllowed
-from returns.ids import bytes32, new_id
 from returns.tables import Authorization, Hold, ReturnLine
 from returns.words import HoldState, LegKind
 
@@ -25,21 +25,30 @@ def signed(desk: Desk) -> Authorization:
     return desk.rows(Authorization)[0]
 
 
-def test_message_binds_line_token_remedy_amount_recipient_and_both_dates(
-    desk: Desk, signed: Authorization
-) -> None:
-    (line,), message = desk.rows(ReturnLine), authorizations.message_of(signed)
+def test_deposit_is_signed_with_both_reclaim_dates(desk: Desk) -> None:
+    desk.ask(desk.buy())
+    message = authorizations.message_of(desk.rows(Authorization)[0])
     terms, now = desk.runtime.terms, desk.clock()
-    assert message.line == "0x" + bytes32(line.id).hex()
-    assert message.merchant == "0x" + bytes32(desk.merchant.id).hex()
-    assert (message.holder, message.recipient) == (ADDRESSES[0], ADDRESSES[0])
-    assert (message.token, message.tokenId, message.amount) == (DEPLOYMENT.collection, 100, 1)
-    assert (message.asset, message.refund, message.remedy) == (NATIVE, 1000, 1)
     ends = (terms.sign_within, terms.sign_within + terms.reclaim_after,
             terms.sign_within + terms.commit_until)  # fmt: skip
     assert (message.deadline, message.reclaimAfter, message.commitUntil) == tuple(
         int((now + end).timestamp()) for end in ends
     )
+
+
+def test_message_binds_line_vault_token_remedy_amount_and_recipient(
+    desk: Desk, signed: Authorization
+) -> None:
+    (line,), message = desk.rows(ReturnLine), authorizations.message_of(signed)
+    terms, now = desk.runtime.terms, desk.clock()
+    assert message.line == "0x" + line_key(line.id, ADDRESSES[0]).hex()
+    assert message.vault == VAULT
+    assert (message.holder, message.recipient) == (ADDRESSES[0], ADDRESSES[0])
+    assert (message.token, message.tokenId, message.amount) == (DEPLOYMENT.collection, 100, 1)
+    assert (message.asset, message.refund, message.remedy) == (NATIVE, 1000, 1)
+    # Nothing is held in a swap: there is nothing to reclaim.
+    assert (message.reclaimAfter, message.commitUntil) == (0, 0)
+    assert message.deadline == int((now + terms.sign_within).timestamp())
 
 
 def test_wallet_is_asked_with_integers_as_strings(desk: Desk, signed: Authorization) -> None:
@@ -59,7 +68,7 @@ def test_unsigned_authorization_moves_nothing(desk: Desk, kind: LegKind) -> None
     desk.ask(desk.buy())
     (row,) = desk.rows(Authorization)
     with pytest.raises(MoveNotAllowed):
-        calldata(kind, new_id(), row.line_id, row)
+        calldata(kind, row)
 
 
 @pytest.mark.parametrize("kind", LegKind)
@@ -68,11 +77,11 @@ def test_every_chain_movement_has_its_own_call_and_nothing_else_has_one(
 ) -> None:
     if kind in (LegKind.PROCESSOR_REFUND, LegKind.CREDIT):
         with pytest.raises(MoveNotAllowed):
-            calldata(kind, new_id(), signed.line_id, signed)
+            calldata(kind, signed)
         return
-    made = {calldata(k, signed.id, signed.line_id, signed)[:4] for k in LEG_OF_EVENT.values()}
+    made = {calldata(k, signed)[:4] for k in LEG_OF_EVENT.values()}
     assert len(made) == len(LEG_OF_EVENT)
-    assert calldata(kind, signed.id, signed.line_id, signed)[:4] in made
+    assert calldata(kind, signed)[:4] in made
 
 
 def test_holder_is_unknown_where_the_chain_cannot_tell(desk: Desk) -> None:

@@ -22,7 +22,7 @@ from .conftest import ALICE, BOB
 
 VAULT = "0x" + "f" * 40
 LINE = "01890a5d-ac96-774b-bcce-b302099a8057"
-WORD = "0x" + LINE.replace("-", "").rjust(64, "0")
+WORD = "0x" + wallet_of(ALICE)[-32:] + LINE.replace("-", "")
 
 
 def _case(remedy: str = CRYPTO, end: str = "settled") -> Case:

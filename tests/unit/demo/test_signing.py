@@ -23,7 +23,7 @@ DEPLOYMENT = {
     "escrow": "0x" + "e" * 40,
     "collection": "0x" + "c" * 40,
 }
-MERCHANT = "01890a5d-ac96-774b-bcce-b302099a8057"
+VAULT = "0x" + "a" * 40
 NOW = 1_700_000_000
 _TYPES = {
     "EIP712Domain": [
@@ -36,7 +36,7 @@ _TYPES = {
         {"name": name, "type": kind}
         for name, kind in (
             ("line", "bytes32"),
-            ("merchant", "bytes32"),
+            ("vault", "address"),
             ("holder", "address"),
             ("token", "address"),
             ("tokenId", "uint256"),
@@ -69,8 +69,8 @@ def _request(tender: str = "wallet") -> Request:
 
 
 def _typed_data() -> dict[str, Any]:
-    message = signing.wanted(_request(), CRYPTO, DEPLOYMENT, MERCHANT)
-    dates = {"deadline": NOW + 10, "reclaimAfter": NOW + 20, "commitUntil": NOW + 30}
+    message = signing.wanted(_request(), CRYPTO, DEPLOYMENT, VAULT)
+    dates = {"deadline": NOW + 10, "reclaimAfter": 0, "commitUntil": 0}
     return {
         "types": _TYPES,
         "primaryType": "ReturnAuthorization",
@@ -89,7 +89,7 @@ def _typed_data() -> dict[str, Any]:
 
 
 def _lies(typed_data: dict[str, Any]) -> list[str]:
-    wanted = signing.wanted(_request(), CRYPTO, DEPLOYMENT, MERCHANT)
+    wanted = signing.wanted(_request(), CRYPTO, DEPLOYMENT, VAULT)
     return signing.lies(typed_data, wanted, DEPLOYMENT, NOW)
 
 
@@ -119,7 +119,7 @@ def test_sees_every_lie(where: str, name: str, value: object) -> None:
 
 
 def test_fiat_is_named_by_its_iso_number() -> None:
-    fields = signing.wanted(_request("card"), FIAT, DEPLOYMENT, MERCHANT)
+    fields = signing.wanted(_request("card"), FIAT, DEPLOYMENT, VAULT)
     assert (fields["asset"], fields["remedy"]) == ("0x" + f"{840:040x}", "0")
 
 

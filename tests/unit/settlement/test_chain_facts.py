@@ -132,7 +132,7 @@ class TestRelayFailed:
         assert desk.line(rma).state is LineState.IN_REVIEW
         assert desk.rows(Leg) == [desk.rows(Leg)[0]]
         assert desk.rows(Leg)[0].state is LegState.FAILED
-        assert "ReturnEscrowNotHolder" in desk.rows(Leg)[0].error
+        assert "TokenNotHeld" in desk.rows(Leg)[0].error
         assert token.id == desk.rows(Leg)[0].id
         assert desk.balances() == {}
         assert desk.processor.asked == []

@@ -10,7 +10,7 @@ import desk as desks
 import pytest
 import stores
 from desk import ADDRESSES, Desk
-from fake_chain import DEPLOYMENT
+from fake_chain import VAULT
 from fake_escrow import Reverted
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -165,7 +165,7 @@ class Laws(RuleBasedStateMachine):
             paid = self._paid_out(token.token_id)
             if line.state is LineState.SETTLED:
                 assert paid == PRICE
-                assert self.desk.owner_of(token.token_id) == DEPLOYMENT.vault
+                assert self.desk.owner_of(token.token_id) == VAULT
             if line.state in lifecycle.REOPENABLE and paid == 0:
                 owner = self.desk.owner_of(token.token_id)
                 others = [x for x in self.desk.rows(ReturnLine)

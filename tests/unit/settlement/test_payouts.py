@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from desk import Desk
-from fake_chain import DEPLOYMENT
+from fake_chain import DEPLOYMENT, VAULT
 from sqlmodel import col, update
 
 from returns.tables import Hold, JournalEntry, Leg, OrderLine, OutboxItem
@@ -203,4 +203,4 @@ def test_recipient_of_a_payout_on_chain_is_the_one_that_was_signed(desk: Desk) -
     assert desk.leg(rma, LegKind.SWAP).recipient == desk.rows(Leg)[0].recipient
     desk.run()
     assert desk.chain.state.paid.popitem()[1][0] == desk.leg(rma, LegKind.SWAP).recipient
-    assert desk.chain.state.owners[DEPLOYMENT.collection, 100] == DEPLOYMENT.vault
+    assert desk.chain.state.owners[DEPLOYMENT.collection, 100] == VAULT

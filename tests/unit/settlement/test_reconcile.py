@@ -49,7 +49,7 @@ def planted(desk: Desk) -> dict[str, Callable[[], None]]:
     """One way to plant each break behind the product's back."""
     refund, log = leg(desk, LegKind.PROCESSOR_REFUND), desk.processor.log
     facts = [f for block in desk.chain.blocks for f in block.facts]
-    args = next(args for _, name, args in facts if name == "Refunded")
+    args = next(args for _, name, args in facts if name == "Swapped")
     entry = next(e for e in desk.rows(JournalEntry) if e.cause == refund.id)
     swapped = desk.rows(OrderLine)[1].token_id
 
@@ -82,7 +82,7 @@ def planted(desk: Desk) -> dict[str, Callable[[], None]]:
         "processor.unknown": lambda: log.append(replace(log[0], id="re_x", key=str(uuid4()))),
         "processor.duplicate": lambda: log.append(replace(log[0], id="re_x")),
         "processor.amount": lambda: log.__setitem__(0, replace(log[0], amount=1)),
-        "chain.amount": lambda: args.__setitem__("amount", 1),
+        "chain.amount": lambda: args.__setitem__("refund", 1),
         "chain.wrong_recipient": lambda: args.__setitem__("recipient", ADDRESSES[3]),
         "chain.wrong_holder": lambda: desk.chain.give(swapped, ADDRESSES[3]),
         "chain.unknown_inbound": inbound,

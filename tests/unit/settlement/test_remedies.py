@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from desk import ADDRESSES, Desk
-from fake_chain import DEPLOYMENT
+from fake_chain import VAULT
 from fake_escrow import BURNED
 
 from returns import ledger, reads
@@ -22,7 +22,7 @@ def test_crypto_refund_swaps_token_against_money_in_one_transaction(desk: Desk) 
     desk.sign(rma)
     desk.run()
     assert desk.line(rma).state is SETTLED
-    assert desk.owner(order) == DEPLOYMENT.vault
+    assert desk.owner(order) == VAULT
     assert list(desk.chain.state.paid.values()) == [(ADDRESSES[0], 59 * 10**18)]
     assert [leg.kind for leg in desk.rows(Leg)] == [LegKind.SWAP]
     assert desk.states(rma) == [
@@ -36,7 +36,7 @@ def test_fiat_refund_takes_the_token_first_and_pays_once_after_the_final_commit(
     desk.sign(rma)
     desk.run()
     assert desk.line(rma).state is SETTLED
-    assert desk.owner(order) == DEPLOYMENT.vault
+    assert desk.owner(order) == VAULT
     assert [(r.charge, r.amount, r.currency) for r in desk.processor.log] == [
         (order.payment.reference, 1000, "USD")
     ]
