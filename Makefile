@@ -93,6 +93,10 @@ slither: install $(SLITHER_VENV)/installed ## Static analysis of the contracts; 
 coverage: install ## Branch coverage of the contracts by their Forge tests; fails below 95 %
 	@$(BIN)/python -m tests.bench.contract_coverage
 
+.PHONY: mutants
+mutants: install ## Do the Forge tests catch planted faults? [MUTANTS=n] [MUTATE="Contract *Zone"] [WORKERS=2]
+	@$(BIN)/python -m tests.mutation.run
+
 .PHONY: lock
 lock: ## Pin dependencies anew (needs uv)
 	uv pip compile --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock --quiet
