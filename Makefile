@@ -85,16 +85,20 @@ $(SLITHER_VENV)/installed: requirements-slither.lock
 
 .PHONY: slither
 slither: install $(SLITHER_VENV)/installed ## Static analysis of the contracts; medium findings and above fail
-	@# It finds our forge on the PATH, and builds apart: it begins with a clean.
-	cd contracts && PATH="$(CURDIR)/contracts:$$PATH" FOUNDRY_OUT="$(CURDIR)/var/slither/out" \
-	  FOUNDRY_CACHE_PATH="$(CURDIR)/var/slither/cache" "$(CURDIR)/$(SLITHER_VENV)/bin/slither" .
+	@# It finds our forge on the PATH, and builds apart since it begins with a clean. A function of ours
+	@# that it could not translate was not analysed, which it only mentions: that fails too.
+	@mkdir -p var/slither
+	@set -o pipefail; cd contracts && PATH="$(CURDIR)/contracts:$$PATH" \
+	  FOUNDRY_OUT="$(CURDIR)/var/slither/out" FOUNDRY_CACHE_PATH="$(CURDIR)/var/slither/cache" \
+	  "$(CURDIR)/$(SLITHER_VENV)/bin/slither" . 2>&1 | tee "$(CURDIR)/var/slither/report.txt"
+	@! grep -q 'Impossible to generate IR.*(src/' var/slither/report.txt
 
 .PHONY: coverage
 coverage: install ## Branch coverage of the contracts by their Forge tests; fails below 95 %
 	@$(BIN)/python -m tests.bench.contract_coverage
 
 .PHONY: mutants
-mutants: install ## Do the Forge tests catch planted faults? [MUTANTS=n] [MUTATE="Contract *Zone"] [WORKERS=2]
+mutants: install ## Do the Forge tests catch planted faults? [MUTANTS=n] [MUTATE="Contract *Zone"] [AGAIN=1]
 	@$(BIN)/python -m tests.mutation.run
 
 .PHONY: lock

@@ -32,8 +32,11 @@ _COPIES = _ROOT / "var" / "mutants"
 _EXPLAINED = _CONTRACTS / "mutants-survivors.toml"
 _NAMES = os.environ.get("MUTATE") or "ReturnEscrow *Zone"
 _SAMPLE = int(os.environ.get("MUTANTS") or 0)
+#: Only what survived the last full run: for work on the tests.
+_AGAIN = bool(os.environ.get("AGAIN"))
 _WORKERS = int(os.environ.get("WORKERS") or 2)
 _SEED = 8
+_KEY = ("file", "operator", "before", "after")
 _LIMIT_S = 120
 _FLOOR_PERCENT = 95
 
@@ -109,13 +112,16 @@ def main() -> int:
     """Mutate, test, print, keep; 1 where fewer are caught than should be."""
     copies = [Copy(number) for number in range(_WORKERS)]
     chosen = _sampled(_discovered(copies[0]))
+    if _AGAIN:
+        chosen = _survivors(chosen, copies[0])
     outcomes = _explained(_all_tried(chosen, copies))
     live = [outcome for outcome in outcomes if outcome.fate != "stillborn"]
     caught = sum(outcome.fate == "caught" for outcome in live)
     _report(live)
     figures = {"mutants": len(live), "caught": caught}
     details = {"seed": _SEED, "survivors": [o.__dict__ for o in live if o.fate == "survived"]}
-    _KEPT.write_text(json.dumps({**figures, **details}, indent=2) + "\n")
+    if not _AGAIN:
+        _KEPT.write_text(json.dumps({**figures, **details}, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures) + "\n")
     return int(not live or 100 * caught < _FLOOR_PERCENT * len(live))
 
@@ -162,6 +168,17 @@ def _sampled(found: list[Mutant]) -> list[Mutant]:
     return [found[index] for index in sorted(picked)]
 
 
+def _survivors(found: list[Mutant], copy: Copy) -> list[Mutant]:
+    kept = json.loads(_KEPT.read_text())["survivors"]
+    wanted = {tuple(row[k] for k in _KEY) for row in kept}
+    return [one for one in found if (one.file, one.operator, *_lines(one, copy)) in wanted]
+
+
+def _lines(mutant: Mutant, copy: Copy) -> tuple[str, str]:
+    source = (copy.folder / mutant.file).read_bytes()
+    return mutant.before(source), mutant.after(source)
+
+
 def _all_tried(chosen: list[Mutant], copies: list[Copy]) -> list[Outcome]:
     free: SimpleQueue[Copy] = SimpleQueue()
 
@@ -202,12 +219,9 @@ def _fate(status: int | None, output: str) -> str:
 def _explained(outcomes: list[Outcome]) -> list[Outcome]:
     """Survivors with the reasons of the checked-in list; its leftovers are named on stderr."""
     listed = tomllib.loads(_EXPLAINED.read_text()).get("survivor", [])
-    reasons = {
-        tuple(row[k] for k in ("file", "operator", "before", "after")): row["reason"]
-        for row in listed
-    }
+    reasons = {tuple(row[k] for k in _KEY): row["reason"] for row in listed}
     survived = {outcome.key() for outcome in outcomes if outcome.fate == "survived"}
-    if not _SAMPLE:
+    if not (_SAMPLE or _AGAIN):
         for key in reasons.keys() - survived:
             sys.stderr.write(f"listed as a survivor, but is none: {' | '.join(key)}\n")
     return [

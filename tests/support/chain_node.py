@@ -18,7 +18,7 @@ from eth_abi.abi import encode
 
 from chain import account
 from chain.client import ChainClient
-from chain.contracts import Deployment, artifact, encode_call, view
+from chain.contracts import Deployment, abi_type, artifact, encode_call, view
 from chain.deploy import Roles, deploy
 from chain.local import ADMIN, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER, VAULT, anvil_keys
 from chain.signers import LocalSigner
@@ -165,7 +165,7 @@ def create(client: ChainClient, name: str, *args: Any, file: str | None = None) 
     """Deploy a compiled contract from the first account; `file`: its source, if named otherwise."""
     built = artifact(name) if file is None else _artifact(file, name)
     constructor = [item for item in built["abi"] if item["type"] == "constructor"]
-    types = [part["type"] for item in constructor for part in item["inputs"]]
+    types = [abi_type(part) for item in constructor for part in item["inputs"]]
     code = bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
     receipt = account.send(client, person(ADMIN), to=None, data=code)
     return str(receipt["contractAddress"]).lower()
