@@ -16,7 +16,6 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 /// belongs to one merchant and pays only that merchant's returns; a claim belongs to its recipient for ever.
 abstract contract MerchantFloat is Operated, EIP712 {
     using SafeERC20 for IERC20;
-    using SafeCast for uint256;
 
     /// @notice Stands for the native coin (EIP-7528).
     address public constant NATIVE = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;
@@ -147,7 +146,7 @@ abstract contract MerchantFloat is Operated, EIP712 {
         if (msg.value != expected) revert FloatWrongValue(msg.value, expected);
         uint256 received = asset == NATIVE ? amount : _receive(asset, amount);
         if (received == 0) revert FloatZeroAmount();
-        float.balance = (float.balance + received).toUint96();
+        float.balance = SafeCast.toUint96(float.balance + received);
         emit FloatFunded(vault, asset, received, msg.sender);
     }
 
