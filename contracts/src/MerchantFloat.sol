@@ -283,6 +283,8 @@ abstract contract MerchantFloat is Operated, EIP712 {
     }
 
     function _balance(address asset) private view returns (uint256 balance) {
+        // A failed reading counts as nothing, and then no movement is proven.
+        // slither-disable-next-line unused-return
         (, balance) = BoundedCall.tryRead(asset, IERC20.balanceOf.selector, uint160(address(this)));
     }
 
@@ -297,6 +299,8 @@ abstract contract MerchantFloat is Operated, EIP712 {
 
     /// @dev In limit units, rounded up.
     function _units(uint256 amount, uint8 unit) private pure returns (uint256) {
+        // A rest is there or not: nobody can push this comparison off its value.
+        // slither-disable-next-line incorrect-equality
         return (amount >> unit) + (amount & ((1 << unit) - 1) == 0 ? 0 : 1);
     }
 

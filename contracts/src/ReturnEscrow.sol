@@ -246,6 +246,8 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
     /// @param signature Of the permit, for this contract as spender.
     function tryPermit(address token, uint256 tokenId, uint256 deadline, bytes calldata signature) external operating {
         bytes memory call = abi.encodeCall(IERC4494.permit, (address(this), tokenId, deadline, signature));
+        // Tried, not required: what needs the approval proves its own effect.
+        // slither-disable-next-line unused-return
         BoundedCall.tryCall(token, gasleft(), 0, call);
     }
 
