@@ -85,13 +85,18 @@ $(SLITHER_VENV)/installed: requirements-slither.lock
 
 .PHONY: slither
 slither: install $(SLITHER_VENV)/installed ## Static analysis of the contracts; medium findings and above fail
-	@# It finds our forge on the PATH, and builds apart since it begins with a clean. A function of ours
-	@# that it could not translate was not analysed, which it only mentions: that fails too.
+	@# It finds our forge on the PATH, and builds apart since it begins with a clean; what it reads does not
+	@# depend on the optimizer. A function of ours that it could not translate was not analysed, which it
+	@# only mentions: that fails too.
 	@mkdir -p var/slither
-	@set -o pipefail; cd contracts && PATH="$(CURDIR)/contracts:$$PATH" \
+	@set -o pipefail; cd contracts && PATH="$(CURDIR)/contracts:$$PATH" FOUNDRY_OPTIMIZER=false FOUNDRY_VIA_IR=false \
 	  FOUNDRY_OUT="$(CURDIR)/var/slither/out" FOUNDRY_CACHE_PATH="$(CURDIR)/var/slither/cache" \
 	  "$(CURDIR)/$(SLITHER_VENV)/bin/slither" . 2>&1 | tee "$(CURDIR)/var/slither/report.txt"
 	@! grep -q 'Impossible to generate IR.*(src/' var/slither/report.txt
+
+.PHONY: gas
+gas: install ## Gas of whole transactions on a local chain, alone and in batches of 50
+	@$(BIN)/python -m tests.bench.bench_gas
 
 .PHONY: coverage
 coverage: install ## Branch coverage of the contracts by their Forge tests; fails below 95 %

@@ -20,7 +20,8 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from chain.contracts import artifact, encode_call, view
+from chain.client import RpcError
+from chain.contracts import artifact, encode_call, revert_reason, view
 from chain.local import ADMIN, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER, VAULT
 from tests.support.chain_node import Anvil, create, person
 
@@ -37,10 +38,10 @@ _DOLLARS = f"0x{840:040x}"
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection whose tokens come back, and the file that it was compiled from."""
+    """A collection whose tokens come back; customers and ids from `first` on are its own."""
 
-    name: str
     address: str
+    first: int
 
 
 class Desk:
@@ -79,8 +80,15 @@ class Desk:
         call = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(_LIMIT)}
         receipt = self._mined(self.client.call("eth_sendTransaction", call))
         if receipt["status"] != "0x1":
-            raise SystemExit(f"a transaction to {to} reverted")
+            raise SystemExit(f"a transaction to {to} reverted: {self._reason(call)}")
         return int(receipt["gasUsed"], 16)
+
+    def _reason(self, call: dict[str, str]) -> str:
+        try:
+            self.client.call("eth_call", call, "latest")
+        except RpcError as error:
+            return revert_reason(error)
+        return "not when it is tried again"
 
     def _mined(self, tx_hash: str) -> dict[str, Any]:
         """Automine may leave a transaction of a burst behind: then it is told to mine."""
@@ -98,7 +106,8 @@ class Desk:
     def signed(
         self, collection: Collection, index: int, remedy: int
     ) -> tuple[tuple[Any, ...], bytes]:
-        """What customer `index` signs for its token, and the signature."""
+        """What the collection's customer `index` signs for its token, and the signature."""
+        index += collection.first
         key = _key(index)
         holder = _holder(index)
         asset, refund = (self.dollar, _REFUND) if remedy == _CRYPTO else (_DOLLARS, 49_99)
@@ -150,11 +159,13 @@ def _figures(desk: Desk) -> dict[str, int]:
 
 
 def _returns(desk: Desk, collection: Collection) -> dict[str, int]:
-    return {
-        **_one_by_one(desk, collection),
+    batches = {
         "batch50_deposit": _batched(desk, collection, "deposit"),
         "batch50_swap_refund": _batched(desk, collection, "swap"),
     }
+    alone = _one_by_one(desk, collection)
+    last = {"settle_fiat": alone.pop("settle_fiat")}
+    return {**alone, **batches, **last}
 
 
 def _one_by_one(desk: Desk, collection: Collection) -> dict[str, int]:
@@ -167,12 +178,12 @@ def _one_by_one(desk: Desk, collection: Collection) -> dict[str, int]:
             "deposit": desk.operate("deposit", *fiat),
             "commit": desk.operate("commit", fiat[0], b""),
         }
-        settle_fiat = desk.operate("settle", fiat[0], b"")
+        figures["settle_fiat"] = desk.operate("settle", fiat[0], b"")
         desk.operate("deposit", *held)
         figures["settle"] = desk.operate("settle", held[0], b"")
         figures["swap_refund"] = desk.operate("swap", *swapped, b"")
         _require_moved(desk, collection, (1, 2, 3), desk.vault)
-    return {**figures, "settle_fiat": settle_fiat}
+    return figures
 
 
 def _batched(desk: Desk, collection: Collection, function: str) -> int:
@@ -205,7 +216,7 @@ def _manual(desk: Desk, collection: Collection) -> dict[str, int]:
 
 def _plain(desk: Desk) -> Collection:
     """An ordinary OpenZeppelin collection; every customer has approved the escrow."""
-    token = Collection("PlainNFT", create(desk.client, "PlainNFT", file="HonestTokens"))
+    token = Collection(create(desk.client, "PlainNFT", file="HonestTokens"), first=0)
     approval = _token_call("setApprovalForAll(address,bool)", desk.escrow, True)
     for index in range(_CUSTOMERS):
         holder = _holder(index)
@@ -220,8 +231,8 @@ def _returnable(desk: Desk) -> Collection:
     """Our own collection, which has approved the escrow beforehand."""
     admin = person(ADMIN).address
     args = ("Acme", "ACM", admin, desk.escrow, 14 * 86_400, desk.vault, 500)
-    token = Collection("ReturnableNFT", create(desk.client, "ReturnableNFT", *args))
-    ids = list(range(_CUSTOMERS))
+    token = Collection(create(desk.client, "ReturnableNFT", *args), first=_CUSTOMERS)
+    ids = list(range(_CUSTOMERS, 2 * _CUSTOMERS))
     prices = [10**17] * _CUSTOMERS
     mint = encode_call("ReturnableNFT", "mintBatch", [_holder(n) for n in ids], ids, prices)
     desk.send(admin, token.address, mint)
@@ -239,11 +250,11 @@ def _in_use(desk: Desk, collection: Collection) -> Collection:
 
 def _require_moved(desk: Desk, collection: Collection, ids: Iterable[int], to: str) -> None:
     for index in ids:
-        raw = desk.client.eth_call(collection.address, _token_call("ownerOf(uint256)", index))
+        raw = desk.client.eth_call(
+            collection.address, _token_call("ownerOf(uint256)", collection.first + index)
+        )
         if raw[-20:].hex() != to[2:]:
-            raise SystemExit(
-                f"token {index} of {collection.name} has not moved: nothing to measure"
-            )
+            raise SystemExit(f"token {index} of {collection} has not moved: nothing to measure")
 
 
 def _token_call(signature: str, *args: Any) -> bytes:
