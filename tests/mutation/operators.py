@@ -147,7 +147,7 @@ def _assignment(node: Node, source: bytes) -> Iterator[Edit]:
 
 def _declared(node: Node, source: bytes) -> Iterator[Edit]:
     """`uint256 x = …` in a body; a list of variables has no one zero."""
-    if node["initialValue"] and len(node["declarations"]) == 1:
+    if node.get("initialValue") and len(node["declarations"]) == 1:
         yield from _zeroed(node["declarations"][0], _span(node["initialValue"], source))
 
 
