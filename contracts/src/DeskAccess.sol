@@ -100,6 +100,8 @@ abstract contract DeskAccess is AccessControlEnumerable, Pausable {
         if (block.timestamp > found.expires) revert DeskProposalExpired(change, found.expires);
         delete _proposals[change];
         emit ChangeConfirmed(change, msg.sender);
+        // No change returns anything; a failing one reverts with its own reason.
+        // slither-disable-next-line unused-return
         Address.functionCall(address(this), call);
     }
 

@@ -16,7 +16,6 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 /// belongs to one merchant and pays only that merchant's returns; a claim belongs to its recipient for ever.
 abstract contract MerchantFloat is Operated, EIP712 {
     using SafeERC20 for IERC20;
-    using SafeCast for uint256;
 
     /// @notice Stands for the native coin (EIP-7528).
     address public constant NATIVE = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;
@@ -147,7 +146,7 @@ abstract contract MerchantFloat is Operated, EIP712 {
         if (msg.value != expected) revert FloatWrongValue(msg.value, expected);
         uint256 received = asset == NATIVE ? amount : _receive(asset, amount);
         if (received == 0) revert FloatZeroAmount();
-        float.balance = (float.balance + received).toUint96();
+        float.balance = SafeCast.toUint96(float.balance + received);
         emit FloatFunded(vault, asset, received, msg.sender);
     }
 
@@ -284,6 +283,8 @@ abstract contract MerchantFloat is Operated, EIP712 {
     }
 
     function _balance(address asset) private view returns (uint256 balance) {
+        // A failed reading counts as nothing, and then no movement is proven.
+        // slither-disable-next-line unused-return
         (, balance) = BoundedCall.tryRead(asset, IERC20.balanceOf.selector, uint160(address(this)));
     }
 
@@ -298,6 +299,8 @@ abstract contract MerchantFloat is Operated, EIP712 {
 
     /// @dev In limit units, rounded up.
     function _units(uint256 amount, uint8 unit) private pure returns (uint256) {
+        // A rest is there or not: nobody can push this comparison off its value.
+        // slither-disable-next-line incorrect-equality
         return (amount >> unit) + (amount & ((1 << unit) - 1) == 0 ? 0 : 1);
     }
 

@@ -16,6 +16,8 @@ contract WalletDeployer {
         bytes calldata wrapped = signature[:signature.length - 32];
         (address factory, bytes memory call, bytes memory inner) = abi.decode(wrapped, (address, bytes, bytes));
         // Somebody may have deployed it already: then the call would fail, and is not needed.
+        // Whether it worked is seen by the wallet's code.
+        // slither-disable-next-line unused-return
         if (wallet.code.length == 0) BoundedCall.tryCall(factory, gasleft(), 0, call);
         return wallet.code.length != 0 && SignatureChecker.isValidERC1271SignatureNow(wallet, digest, inner);
     }

@@ -19,7 +19,7 @@ from eth_abi.abi import encode
 from chain import account
 from chain.addresses import NATIVE
 from chain.client import ChainClient
-from chain.contracts import Deployment, artifact, encode_call, view
+from chain.contracts import Deployment, abi_type, artifact, encode_call, view
 from chain.deploy import Collection, Limit, People, by_two_people, changes_for, deploy, fund_coin
 from chain.local import ADMIN, APPROVER, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER, anvil_keys
 from chain.signers import LocalSigner
@@ -187,7 +187,7 @@ def create(client: ChainClient, name: str, *args: Any, file: str | None = None) 
     """Deploy a compiled contract from the first account; `file`: its source, if named otherwise."""
     built = artifact(name) if file is None else _artifact(file, name)
     constructor = [item for item in built["abi"] if item["type"] == "constructor"]
-    types = [part["type"] for item in constructor for part in item["inputs"]]
+    types = [abi_type(part) for item in constructor for part in item["inputs"]]
     code = bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
     receipt = account.send(client, person(ADMIN), to=None, data=code)
     return str(receipt["contractAddress"]).lower()

@@ -44,6 +44,8 @@ library NftMover {
     /// @notice Owner of an ERC-721 token.
     /// @return The owner, or zero if `ownerOf` reverts, as it does for a burned token.
     function ownerOf(address token, uint256 tokenId) internal view returns (address) {
+        // No answer is no owner, which is the zero of the word.
+        // slither-disable-next-line unused-return
         (, uint256 word) = token.tryRead(IERC721.ownerOf.selector, tokenId);
         return address(uint160(word));
     }
@@ -55,6 +57,8 @@ library NftMover {
         returns (uint256 held)
     {
         if (standard == Standard.ERC721) return ownerOf(token, tokenId) == account ? 1 : 0;
+        // No answer counts as nothing held.
+        // slither-disable-next-line unused-return
         (, held) = token.tryRead(IERC1155.balanceOf.selector, uint160(account), tokenId);
     }
 
