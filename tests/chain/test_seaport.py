@@ -12,10 +12,10 @@ from eth_account import Account
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chain import contracts, create2
+from chain import create2
 from chain.addresses import ZERO
 from chain.client import ChainClient, RpcError
-from chain.contracts import decode_event, encode_signature, npm_artifact, view
+from chain.contracts import decode_event, encode_call, encode_signature, npm_artifact, view
 from chain.listings import Lot, relisting, royalty_of, sign_order
 from chain.local import ADMIN, anvil_keys
 from chain.seaport import (
@@ -129,7 +129,7 @@ def test_what_is_not_seaport_is_not_read_as_one(market: Market) -> None:
 
 def test_seaport_at_another_address_than_its_domain_says_is_refused(market: Market) -> None:
     """A signature would be asked for under a domain that no wallet could show."""
-    answer = market.client.eth_call(market.seaport.address, contracts.encode_call(
+    answer = market.client.eth_call(market.seaport.address, encode_call(
         "Seaport", "information"))  # fmt: skip
     liar = "0x" + "5e" * 20
     code = b"".join(
@@ -182,6 +182,21 @@ def test_an_amount_of_an_erc1155_is_sold_as_one_lot(market: Market) -> None:
     assert (market.count(lot, market.buyer), market.count(lot, market.seller)) == (3, 2)
     assert market.coin(market.seller) - before == 900
     assert len(order.consideration) == 1
+
+
+def test_a_listing_can_be_bought_the_cheap_way(market: Market) -> None:
+    """Front ends use Seaport's basic orders: the vault's share comes first, royalties behind it."""
+    order, signature = market.listed(market.lot(market.royal), market.terms(price=2_000))
+    token, (share, royalty) = order.offer[0], order.consideration
+    basic = (ZERO, 0, share.startAmount, order.offerer, ZERO, token.token,
+             token.identifierOrCriteria, 1, 0, order.startTime, order.endTime, bytes(32),
+             order.salt, bytes(32), bytes(32), 1, [(royalty.startAmount, royalty.recipient)],
+             signature)  # fmt: skip
+    before = market.coin(market.artist)
+    data = encode_call("Seaport", "fulfillBasicOrder", basic)
+    market.send(BUYER, market.seaport.address, data, value=2_000)
+    assert order_status(market.client, market.seaport, order_hash(order)).filled == 1
+    assert market.coin(market.artist) - before == 100
 
 
 def test_what_a_buyer_sends_too_much_comes_back(market: Market) -> None:
