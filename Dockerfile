@@ -14,15 +14,15 @@ COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY --from=contracts /usr/local/bin/anvil /usr/local/bin/anvil
 COPY --from=contracts /app/contracts/out contracts/out
-# Seaport's ABI, and its creation code for a local chain.
-COPY --from=contracts /app/node_modules/@opensea/seaport-js/src/artifacts/seaport \
-     node_modules/@opensea/seaport-js/src/artifacts/seaport
 COPY api api
 COPY chain chain
 COPY custody custody
 COPY returns returns
 COPY settlement settlement
 COPY triage triage
+# Seaport's ABI, and its creation code for a local chain.
+COPY --from=contracts /app/node_modules/@opensea/seaport-js/src/artifacts/seaport \
+     node_modules/@opensea/seaport-js/src/artifacts/seaport
 RUN useradd --system --uid 10001 undrop && mkdir /data && chown undrop /data
 USER undrop
 VOLUME /data

@@ -22,6 +22,10 @@ BUILD = Path(__file__).parent.parent / "contracts" / "out"
 #: Where `npm install` leaves the contracts of others.
 PACKAGES = Path(__file__).parent.parent / "node_modules"
 
+#: Error(string) and Panic(uint256) of the Solidity compiler.
+_ERROR_STRING = bytes.fromhex("08c379a0")
+_PANIC = bytes.fromhex("4e487b71")
+
 #: Contracts of others that are called by name as ours are: npm package, and file in it.
 _SEAPORT = "src/artifacts/seaport/contracts"
 PACKAGED = {
@@ -31,10 +35,6 @@ PACKAGED = {
         f"{_SEAPORT}/conduit/ConduitController.sol/LocalConduitController.json",
     ),
 }
-
-#: Error(string) and Panic(uint256) of the Solidity compiler.
-_ERROR_STRING = bytes.fromhex("08c379a0")
-_PANIC = bytes.fromhex("4e487b71")
 
 
 @dataclass(frozen=True)

@@ -79,16 +79,6 @@ class SignatureInvalid(BadInput):
     next_step = "Fetch the authorization again and have its holder sign exactly that message."
 
 
-class OrderSignatureInvalid(BadInput):
-    sentence = "The signature is not one of {offerer} over the order {order}."
-    next_step = "Have whoever offers the tokens sign exactly this order."
-
-
-class ListingInvalid(BadInput):
-    sentence = "The token cannot be listed so: {problem}."
-    next_step = "Correct price or dates and try again; nothing was signed."
-
-
 class PolicyInvalid(BadInput):
     sentence = "The policy cannot be used: {problem}."
     next_step = "Mend the policy file; the active policy stays as it was."
@@ -97,6 +87,16 @@ class PolicyInvalid(BadInput):
 class ModelInvalid(BadInput):
     sentence = "The model cannot be used: {problem}."
     next_step = "Train it again; decisions go on by rules alone."
+
+
+class OrderSignatureInvalid(BadInput):
+    sentence = "The signature is not one of {offerer} over the order {order}."
+    next_step = "Have whoever offers the tokens sign exactly this order."
+
+
+class ListingInvalid(BadInput):
+    sentence = "The token cannot be listed so: {problem}."
+    next_step = "Correct price or dates and try again; nothing was signed."
 
 
 class FileInvalid(BadInput):
