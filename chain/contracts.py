@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,16 @@ PACKAGES = Path(__file__).parent.parent / "node_modules"
 #: Error(string) and Panic(uint256) of the Solidity compiler.
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
+
+#: Contracts of others that are called by name as ours are: npm package, and file in it.
+_SEAPORT = "src/artifacts/seaport/contracts"
+PACKAGED = {
+    "Seaport": ("@opensea/seaport-js", f"{_SEAPORT}/Seaport.sol/Seaport.json"),
+    "LocalConduitController": (
+        "@opensea/seaport-js",
+        f"{_SEAPORT}/conduit/ConduitController.sol/LocalConduitController.json",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -176,7 +187,8 @@ def _plain(part: dict[str, Any], value: Any) -> Any:
 
 @cache
 def _members(contract: str, kind: str) -> dict[str, dict[str, Any]]:
-    return {item["name"]: item for item in artifact(contract)["abi"] if item["type"] == kind}
+    built = npm_artifact(*PACKAGED[contract]) if contract in PACKAGED else artifact(contract)
+    return {item["name"]: item for item in built["abi"] if item["type"] == kind}
 
 
 @cache
@@ -187,5 +199,14 @@ def _events(contract: str) -> dict[str, dict[str, Any]]:
 
 @cache
 def _errors() -> dict[bytes, dict[str, Any]]:
-    known = (_members(name, "error") for name in ("ReturnEscrow", "ReturnableNFT", "TestDollar"))
-    return {keccak(text=signature_of(item))[:4]: item for table in known for item in table.values()}
+    known: dict[bytes, dict[str, Any]] = {}
+    for name in ("ReturnEscrow", "ReturnableNFT", "TestDollar", "Seaport"):
+        # A reason in raw bytes is better than none: what is not installed is left out.
+        with suppress(ContractsMissing):
+            known |= _errors_of(name)
+    return known
+
+
+def _errors_of(contract: str) -> dict[bytes, dict[str, Any]]:
+    errors = _members(contract, "error").values()
+    return {keccak(text=signature_of(item))[:4]: item for item in errors}

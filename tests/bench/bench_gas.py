@@ -22,13 +22,12 @@ from eth_utils.crypto import keccak
 
 from chain.client import RpcError
 from chain.contracts import artifact, encode_call, revert_reason, view
-from chain.local import ADMIN, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER, VAULT
-from tests.support.chain_node import Anvil, create, person
+from chain.local import ADMIN, APPROVER, GUARDIAN, OPERATOR, SECOND_ADMIN, TREASURER
+from tests.support.chain_node import VAULT, Anvil, create, person
 
 _START = 1_900_000_000
 _BATCH = 50
 _CUSTOMERS = 62
-_APPROVER = 9
 _REFUND = 50_123456
 _ITEM_GAS = 300_000
 _LIMIT = 25_000_000
@@ -50,10 +49,10 @@ class Desk:
     def __init__(self, anvil: Anvil) -> None:
         self.anvil, self.client = anvil, anvil.client
         anvil.rpc("anvil_autoImpersonateAccount", True)
-        self.operator, self.vault = person(OPERATOR).address, person(VAULT).address
+        self.operator, self.vault = person(OPERATOR).address, VAULT
         people = [
             person(n).address
-            for n in (ADMIN, SECOND_ADMIN, OPERATOR, _APPROVER, GUARDIAN, TREASURER)
+            for n in (ADMIN, SECOND_ADMIN, OPERATOR, APPROVER, GUARDIAN, TREASURER)
         ]
         self.escrow = create(self.client, "ReturnEscrow", tuple(people))
         self.dollar = create(self.client, "TestDollar", person(ADMIN).address)
@@ -104,9 +103,12 @@ class Desk:
         return self.send(self.operator, self.escrow, encode_call("ReturnEscrow", function, *args))
 
     def signed(
-        self, collection: Collection, index: int, remedy: int
+        self, collection: Collection, index: int, remedy: int, *, held: bool = True
     ) -> tuple[tuple[Any, ...], bytes]:
-        """What the collection's customer `index` signs for its token, and the signature."""
+        """What the collection's customer `index` signs for its token, and the signature.
+
+        A token that is not held, since it is swapped in one step, has no reclaim dates.
+        """
         index += collection.first
         key = _key(index)
         holder = _holder(index)
@@ -123,8 +125,8 @@ class Desk:
             refund=refund,
             recipient=holder,
             deadline=_START + 3_600,
-            reclaimAfter=_START + 7 * 86_400,
-            commitUntil=_START + 30 * 86_400,
+            reclaimAfter=_START + 7 * 86_400 if held else 0,
+            commitUntil=_START + 30 * 86_400 if held else 0,
         )
         digest = view(self.client, self.escrow, "ReturnEscrow", "digestOf", auth)
         return auth, bytes(Account.unsafe_sign_hash(digest, key).signature)
@@ -170,9 +172,8 @@ def _returns(desk: Desk, collection: Collection) -> dict[str, int]:
 
 def _one_by_one(desk: Desk, collection: Collection) -> dict[str, int]:
     """Deposit, commit and settle of a fiat refund; a held token and one not held, for dollars."""
-    fiat, held, swapped = (
-        desk.signed(collection, n, r) for n, r in ((1, _FIAT), (2, _CRYPTO), (3, _CRYPTO))
-    )
+    fiat, held = desk.signed(collection, 1, _FIAT), desk.signed(collection, 2, _CRYPTO)
+    swapped = desk.signed(collection, 3, _CRYPTO, held=False)
     with desk.apart():
         figures = {
             "deposit": desk.operate("deposit", *fiat),
@@ -190,7 +191,8 @@ def _batched(desk: Desk, collection: Collection, function: str) -> int:
     remedy, rest, to = (
         (_FIAT, (), desk.escrow) if function == "deposit" else (_CRYPTO, (b"",), desk.vault)
     )
-    signed = [desk.signed(collection, 10 + n, remedy) for n in range(_BATCH)]
+    held = remedy == _FIAT
+    signed = [desk.signed(collection, 10 + n, remedy, held=held) for n in range(_BATCH)]
     calls = [encode_call("ReturnEscrow", function, *one, *rest) for one in signed]
     with desk.apart():
         gas = desk.operate("batch", calls, _ITEM_GAS)

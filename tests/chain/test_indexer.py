@@ -13,14 +13,15 @@ import pytest
 import sqlalchemy as sa
 from chain_books import Books, MovingClock
 from chain_faults import Fuse, FusedClient, FusedDatabase, HookedClient, Killed
-from chain_node import CHAIN_ID, Stage, person
+from chain_node import CHAIN_ID, VAULT, Stage, person
+from eth_utils.crypto import keccak
 from sqlmodel import col, select
 
 from chain.addresses import NATIVE, ZERO
 from chain.client import ChainClient
 from chain.contracts import encode_call
 from chain.indexer import Finality, Indexer
-from chain.local import ADMIN, VAULT
+from chain.local import ADMIN, SECOND_ADMIN
 from returns.errors import ChainMismatch, ChainUnavailable, LeaseLost
 from returns.tables import Block, Chain
 from returns.words import ChainLevel
@@ -126,14 +127,21 @@ def test_blocks_are_linked_by_hash_up_to_the_head(chain: Stage, books: Books, ma
 
 
 def test_events_are_decoded_with_exact_arguments(chain: Stage, books: Books, make: Make) -> None:
-    admin, vault = person(ADMIN).address, person(VAULT).address
-    merchant, escrow = b"\xab" * 32, chain.deployment.escrow
+    admin, vault, escrow = person(ADMIN).address, "0x" + "ab" * 20, chain.deployment.escrow
+    chain.anvil.automine(True)
+    chain.open_merchant(VAULT)
+    chain.anvil.automine(False)
     first = chain.client.block_number() + 1
     huge, token = 2**256 - 2, 2**255 + 1
-    register = encode_call("ReturnEscrow", "registerMerchant", merchant, vault)
-    chain.send(register, to=escrow, sender=admin)
+    register = encode_call("ReturnEscrow", "registerMerchant", vault)
+    propose = encode_call("ReturnEscrow", "propose", register)
+    chain.send(propose, to=escrow, sender=admin)
     chain.anvil.mine()
-    fund = encode_call("ReturnEscrow", "fundFloat", merchant, NATIVE, 9)
+    confirm = encode_call("ReturnEscrow", "confirm", register)
+    chain.send(confirm, to=escrow, sender=person(SECOND_ADMIN).address)
+    expires = chain.client.newest().timestamp + 7 * 86_400
+    chain.anvil.mine()
+    fund = encode_call("ReturnEscrow", "fundFloat", VAULT, NATIVE, 9)
     call = {"from": admin, "to": escrow, "data": "0x" + fund.hex(), "value": hex(9)}
     chain.anvil.rpc("eth_sendTransaction", call)
     minted = encode_call("ReturnableNFT", "mintBatch", [vault], [token], [1])
@@ -148,9 +156,19 @@ def test_events_are_decoded_with_exact_arguments(chain: Stage, books: Books, mak
     catch_up(make(watched=watched, start_block=first))
     found = {one.name + "@" + one.address: json.loads(one.args) for one in books.events()}
     assert found == {
-        f"MerchantRegistered@{escrow}": {"merchant": "0x" + "ab" * 32, "vault": vault},
+        f"ChangeProposed@{escrow}": {
+            "change": "0x" + keccak(register).hex(),
+            "proposer": admin,
+            "call": "0x" + register.hex(),
+            "expires": str(expires),
+        },
+        f"ChangeConfirmed@{escrow}": {
+            "change": "0x" + keccak(register).hex(),
+            "confirmer": person(SECOND_ADMIN).address,
+        },
+        f"MerchantRegistered@{escrow}": {"vault": vault},
         f"FloatFunded@{escrow}": {
-            "merchant": "0x" + "ab" * 32,
+            "vault": VAULT,
             "asset": NATIVE,
             "amount": "9",
             "from": admin,

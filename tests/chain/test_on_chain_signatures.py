@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 import pytest
-from chain_node import CHAIN_ID, Stage, create, person
+from chain_node import CHAIN_ID, VAULT, Stage, create, person
 from eth_account import Account
 from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,14 @@ from chain.client import ChainClient
 from chain.contracts import encode_call, view
 from chain.local import CUSTOMERS, anvil_keys
 from chain.signatures import verify
-from chain.typed_data import ReturnAuthorization, digest, wallet_request
+from chain.typed_data import (
+    Domain,
+    ReturnAuthorization,
+    digest,
+    line_key,
+    read_domain,
+    wallet_request,
+)
 from returns.errors import ChainUnavailable
 
 pytestmark = pytest.mark.chain
@@ -34,7 +42,7 @@ seconds = st.integers(0, 2**48 - 1)
 authorizations = st.builds(
     ReturnAuthorization,
     line=words,
-    merchant=words,
+    vault=addresses,
     holder=addresses,
     token=addresses,
     tokenId=amounts,
@@ -60,22 +68,24 @@ def sign(message: bytes, key: str) -> bytes:
 def test_our_digest_is_the_contracts(stage: Stage, message: ReturnAuthorization) -> None:
     escrow = stage.deployment.escrow
     theirs = view(stage.client, escrow, "ReturnEscrow", "digestOf", message.as_tuple())
-    assert digest(message, CHAIN_ID, escrow) == theirs
+    assert digest(message, Domain(CHAIN_ID, escrow)) == theirs
+    assert read_domain(stage.client, escrow) == Domain(CHAIN_ID, escrow)
 
 
 def test_a_wallets_signature_over_the_request_is_accepted_by_the_escrow(chain: Stage) -> None:
     """Through a real deposit: minted, signed as a wallet would, taken into custody."""
     holder, token = person(OWNER), 77
     mint = encode_call("ReturnableNFT", "mintBatch", [holder.address], [token], [1])
-    register = encode_call("ReturnEscrow", "registerMerchant", b"\x01" * 32, chain.deployment.vault)
     admin = person(0).address
     chain.send(mint, to=chain.deployment.collection, sender=admin)
-    chain.send(register, to=chain.deployment.escrow, sender=admin)
     chain.anvil.mine()
+    chain.anvil.automine(True)
+    chain.open_merchant()
+    chain.anvil.automine(False)
     now = chain.client.header(chain.client.block_number()).timestamp
     message = ReturnAuthorization(
-        line="0x" + "00" * 31 + "07",
-        merchant="0x" + "01" * 32,
+        line="0x" + line_key(UUID(int=7), holder.address).hex(),
+        vault=VAULT,
         holder=holder.address,
         token=chain.deployment.collection,
         tokenId=token,
@@ -88,10 +98,10 @@ def test_a_wallets_signature_over_the_request_is_accepted_by_the_escrow(chain: S
         reclaimAfter=now + 1_200,
         commitUntil=now + 2_400,
     )
-    request = wallet_request(message, CHAIN_ID, chain.deployment.escrow)
+    request = wallet_request(message, read_domain(chain.client, chain.deployment.escrow))
     signed = Account.sign_typed_data(anvil_keys()[OWNER], full_message=request)
     signature = bytes(signed.signature)
-    hashed = digest(message, CHAIN_ID, chain.deployment.escrow)
+    hashed = digest(message, Domain(CHAIN_ID, chain.deployment.escrow))
     assert verify(chain.client, holder.address, hashed, signature)
     deposit = encode_call("ReturnEscrow", "deposit", message.as_tuple(), signature)
     chain.send(deposit, to=chain.deployment.escrow)

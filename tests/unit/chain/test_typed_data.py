@@ -16,6 +16,8 @@ from chain.typed_data import (
     Domain,
     ReturnAuthorization,
     digest,
+    line_key,
+    struct_hash,
     typed_data_digest,
     wallet_request,
 )
