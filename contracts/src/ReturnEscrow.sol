@@ -77,7 +77,7 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
     event Swapped(
         bytes32 indexed line,
         address indexed vault,
-        address indexed holder,
+        address holder,
         address token,
         uint256 tokenId,
         uint256 amount,
@@ -133,9 +133,8 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
         if (auth.reclaimAfter <= block.timestamp || auth.commitUntil < auth.reclaimAfter) {
             revert ReturnEscrowBadReclaimDates(auth.line, auth.reclaimAfter, auth.commitUntil);
         }
-        bytes32 authorization = _use(auth, signature);
+        _use(auth, signature, State.Held);
         _requireMerchant(auth.vault);
-        _set(auth.line, authorization, State.Held);
         if (_pull(auth.token, auth.holder, address(this), auth.tokenId, auth.amount) == Standard.ERC1155) {
             _words[auth.line] |= bytes32(_MULTI);
         }
@@ -210,9 +209,8 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
         if (_paidOutside(auth) || auth.remedy > uint8(type(Remedy).max)) {
             revert ReturnEscrowWrongRemedy(auth.line, auth.remedy);
         }
-        bytes32 authorization = _use(auth, signature);
+        _use(auth, signature, State.Settled);
         if (auth.holder == auth.vault) revert ReturnEscrowHolderIsVault(auth.line, auth.vault);
-        _set(auth.line, authorization, State.Settled);
         Refund memory due = _reserve(auth, approval);
         if (auth.remedy == uint8(Remedy.PartialRefund)) {
             _requireHeld(auth.token, auth.holder, auth.tokenId, auth.amount);
@@ -230,9 +228,8 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
     /// of the approval (6 bytes) and the signature of an EIP-712 `RefundApproval`.
     function payOut(Refund calldata refund, bytes calldata approval) external operating {
         if (refund.id == 0 || uint256(refund.id) >> 128 != 0) revert ReturnEscrowBadPayoutId(refund.id);
-        _requireUnused(refund.id);
         _requirePayable(refund.recipient);
-        _set(refund.id, keccak256(abi.encode(refund)), State.Paid);
+        _take(refund.id, keccak256(abi.encode(refund)), State.Paid);
         _debit(refund, approval);
         _payRefund(refund);
         emit Refunded(refund.id, refund.vault, refund.recipient, refund.asset, refund.amount);
@@ -291,14 +288,14 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
             || selector == this.payOut.selector || selector == this.tryPermit.selector;
     }
 
-    /// @dev Everything that must be true of any authorization. What comes later in the transaction may revert, and
-    /// undoes the mark that the caller sets: a failed return leaves its authorization valid.
-    function _use(ReturnAuthorization memory auth, bytes calldata signature) private returns (bytes32 authorization) {
+    /// @dev Everything that must be true of any authorization, and the mark that it is used. What comes later in the
+    /// transaction may revert, and undoes the mark: a failed return leaves its authorization valid.
+    function _use(ReturnAuthorization memory auth, bytes calldata signature, State state) private {
         if (block.timestamp > auth.deadline) revert ReturnEscrowDeadlinePassed(auth.line, auth.deadline);
         _requirePayable(auth.recipient);
         if (!auth.isOwnLine()) revert ReturnEscrowForeignLine(auth.line, auth.holder);
-        _requireUnused(auth.line);
-        authorization = auth.hash();
+        bytes32 authorization = auth.hash();
+        _take(auth.line, authorization, state);
         _checkSignature(auth.holder, _hashTypedDataV4(authorization), signature);
     }
 
@@ -324,12 +321,11 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
         if (_paidOutside(auth)) standard = _expect(auth, State.Committed);
         else (, standard) = _inCustody(auth);
         _change(auth.line, end);
-        due = _reserve(auth, approval);
+        if (!_paidOutside(auth)) due = _reserve(auth, approval);
     }
 
-    /// @dev What a remedy takes from the merchant, before anything moves. Nothing if it is paid outside.
+    /// @dev What a remedy takes from the merchant, before anything moves.
     function _reserve(ReturnAuthorization memory auth, bytes calldata approval) private returns (Refund memory due) {
-        if (_paidOutside(auth)) return due;
         due = _refundOf(auth);
         if (auth.remedy != uint8(Remedy.Replacement)) {
             _debit(due, approval);
@@ -375,21 +371,18 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
 
     function _cancel(ReturnAuthorization memory auth, bytes32 authorization) private {
         if (!auth.isOwnLine()) revert ReturnEscrowForeignLine(auth.line, auth.holder);
-        _requireUnused(auth.line);
-        _set(auth.line, authorization, State.Canceled);
+        _take(auth.line, authorization, State.Canceled);
         emit AuthorizationCanceled(auth.line, auth.holder, authorization);
     }
 
-    function _set(bytes32 id, bytes32 about, State state) private {
+    /// @dev An id is taken once, ever.
+    function _take(bytes32 id, bytes32 about, State state) private {
+        if (_words[id] != 0) revert ReturnEscrowIdUsed(id, stateOf(id));
         _words[id] = (about & ~bytes32(uint256(0xff))) | bytes32(uint256(state));
     }
 
     function _change(bytes32 id, State state) private {
         _words[id] = (_words[id] & ~bytes32(uint256(0x0f))) | bytes32(uint256(state));
-    }
-
-    function _requireUnused(bytes32 id) private view {
-        if (_words[id] != 0) revert ReturnEscrowIdUsed(id, stateOf(id));
     }
 
     /// @dev Held or committed, with this authorization.

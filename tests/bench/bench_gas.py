@@ -54,6 +54,7 @@ class Desk:
             person(n).address
             for n in (ADMIN, SECOND_ADMIN, OPERATOR, APPROVER, GUARDIAN, TREASURER)
         ]
+        self.client.call("anvil_setBalance", VAULT, hex(10**18))
         self.escrow = create(self.client, "ReturnEscrow", tuple(people))
         self.dollar = create(self.client, "TestDollar", person(ADMIN).address)
         self._merchant()

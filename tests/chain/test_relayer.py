@@ -12,6 +12,7 @@ from chain_books import Books, MovingClock
 from chain_faults import HookedClient
 from chain_node import CHAIN_ID, Stage
 
+from chain.addresses import ZERO
 from chain.client import ChainClient
 from chain.contracts import encode_call
 from chain.relayer import Relayer, enqueue
@@ -112,11 +113,17 @@ def test_mines_a_burst_of_fifty_in_order(
     assert {row.state for row in books.relays()} == {RelayState.CONFIRMED}
 
 
+def commit_of(line: bytes) -> bytes:
+    """A commit of a line that nobody has deposited."""
+    nobody = (line, *[ZERO] * 3, 7, 1, 0, ZERO, 1, ZERO, 1, 1, 1)
+    return encode_call("ReturnEscrow", "commit", nobody, b"")
+
+
 def test_a_call_that_would_revert_fails_without_a_nonce_and_says_why(
     chain: Stage, books: Books, clock: MovingClock, make: Make
 ) -> None:
     line = bytes(31) + b"\x01"
-    [bad] = books.owe(chain.deployment.escrow, encode_call("ReturnEscrow", "commit", line))
+    [bad] = books.owe(chain.deployment.escrow, commit_of(line))
     [good] = books.owe(chain.dollar, chain.mint(5))
     run(make(), chain, clock)
     row = books.relay(bad)
@@ -295,7 +302,7 @@ def test_a_reserved_nonce_is_filled_when_its_call_has_become_impossible(
 
     line = bytes(31) + b"\x02"
     escrow = chain.deployment.escrow
-    [doomed] = books.owe(escrow, encode_call("ReturnEscrow", "commit", line))
+    [doomed] = books.owe(escrow, commit_of(line))
     code = chain.anvil.rpc("eth_getCode", escrow, "latest")
     chain.anvil.rpc("anvil_setCode", escrow, "0x00")
     with pytest.raises(ChainUnavailable):
