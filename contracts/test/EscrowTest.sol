@@ -174,6 +174,34 @@ abstract contract EscrowTest is Test {
         return abi.encodePacked(vm.addr(key), deadline, r, s, v);
     }
 
+    /// @dev A payout without a token, from Acme's float to the customer.
+    function _payout(uint256 id, address asset, uint256 amount) internal view returns (MerchantFloat.Refund memory) {
+        return MerchantFloat.Refund(bytes32(id), ACME, asset, amount, customer);
+    }
+
+    function _payOut(MerchantFloat.Refund memory refund, bytes memory approval) internal {
+        vm.prank(OPERATOR);
+        escrow.payOut(refund, approval);
+    }
+
+    function _payOutRefused(MerchantFloat.Refund memory refund, bytes memory approval, bytes memory err) internal {
+        State before = escrow.stateOf(refund.id);
+        _refused(OPERATOR, abi.encodeCall(escrow.payOut, (refund, approval)), err);
+        _assertState(refund.id, before);
+    }
+
+    /// @dev One admin proposes, and the other one's confirmation is refused.
+    function _changeRefused(bytes memory call, bytes memory err) internal {
+        vm.prank(ADMIN_A);
+        escrow.propose(call);
+        _refused(ADMIN_B, abi.encodeCall(escrow.confirm, (call)), err);
+    }
+
+    function _approvalMissing(MerchantFloat.Refund memory refund) internal pure returns (bytes memory) {
+        return
+            abi.encodeWithSelector(MerchantFloat.FloatApprovalMissing.selector, refund.id, refund.asset, refund.amount);
+    }
+
     /// @dev EIP-712 over the domain that the escrow itself tells (EIP-5267).
     function _typed(bytes32 message) internal view returns (bytes32) {
         (, string memory name, string memory version, uint256 chainId, address target,,) = escrow.eip712Domain();
