@@ -20,6 +20,9 @@ COPY custody custody
 COPY returns returns
 COPY settlement settlement
 COPY triage triage
+# Seaport's ABI, and its creation code for a local chain.
+COPY --from=contracts /app/node_modules/@opensea/seaport-js/src/artifacts/seaport \
+     node_modules/@opensea/seaport-js/src/artifacts/seaport
 RUN useradd --system --uid 10001 undrop && mkdir /data && chown undrop /data
 USER undrop
 VOLUME /data

@@ -118,6 +118,25 @@ class ChainClient:
         """Run a view at the newest block. Raises `RpcError` with the revert data if it reverts."""
         return _bytes(self.call("eth_call", {"to": to, "data": _hex(data)}, "latest"))
 
+    def eth_calls(
+        self, calls: Sequence[tuple[str, bytes]], block: BlockHeader
+    ) -> list[bytes | RpcError]:
+        """Views (to, data) as of one block, in few requests; a refused one yields its error.
+
+        The block is named by its hash (EIP-1898): answers of two branches cannot be mixed.
+        """
+        at = {"blockHash": block.hash}
+        requests = [("eth_call", ({"to": to, "data": _hex(data)}, at)) for to, data in calls]
+        answers = self.batch(requests)
+        return [one if isinstance(one, RpcError) else _bytes(one) for one in answers]
+
+    def newest(self) -> BlockHeader:
+        """The newest block's header."""
+        header = _header(self._unrefused("eth_getBlockByNumber", "latest", False))
+        if header is None:
+            raise ChainUnavailable(problem="it has no newest block")
+        return header
+
     def estimates(
         self, sender: str, calls: Sequence[tuple[str, bytes, int]]
     ) -> list[int | RpcError]:

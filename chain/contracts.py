@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -18,9 +19,22 @@ from returns.errors import ContractsMissing
 #: Where `forge build` leaves the compiled contracts.
 BUILD = Path(__file__).parent.parent / "contracts" / "out"
 
+#: Where `npm install` leaves the contracts of others.
+PACKAGES = Path(__file__).parent.parent / "node_modules"
+
 #: Error(string) and Panic(uint256) of the Solidity compiler.
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
+
+#: Contracts of others that are called by name as ours are: npm package, and file in it.
+_SEAPORT = "src/artifacts/seaport/contracts"
+PACKAGED = {
+    "Seaport": ("@opensea/seaport-js", f"{_SEAPORT}/Seaport.sol/Seaport.json"),
+    "LocalConduitController": (
+        "@opensea/seaport-js",
+        f"{_SEAPORT}/conduit/ConduitController.sol/LocalConduitController.json",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,19 @@ def artifact(name: str) -> dict[str, Any]:
     return loaded
 
 
+@cache
+def npm_artifact(package: str, path: str) -> dict[str, Any]:
+    """`abi` and `bytecode` (creation code, 0x-hex) of a contract that an npm package ships.
+
+    Raises `ContractsMissing` where the package is not installed.
+    """
+    try:
+        loaded = json.loads((PACKAGES / package / path).read_text())
+        return {"abi": loaded["abi"], "bytecode": loaded["bytecode"]}
+    except (OSError, ValueError, KeyError) as fault:
+        raise ContractsMissing(problem=f"{package} does not have {path}") from fault
+
+
 def abi_type(item: dict[str, Any]) -> str:
     """The canonical type of an ABI parameter, tuples spelled out."""
     kind: str = item["type"]
@@ -85,6 +112,12 @@ def encode_call(contract: str, function: str, *args: Any) -> bytes:
     item = _members(contract, "function")[function]
     types = [abi_type(part) for part in item["inputs"]]
     return keccak(text=signature_of(item))[:4] + encode(types, args)
+
+
+def encode_signature(signature: str, *args: Any) -> bytes:
+    """Calldata of `name(type,…)`, a function of somebody else's contract; no tuples."""
+    types = signature.partition("(")[2][:-1]
+    return keccak(text=signature)[:4] + encode(types.split(",") if types else [], args)
 
 
 def view(client: ChainClient, address: str, contract: str, function: str, *args: Any) -> Any:
@@ -147,7 +180,8 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _members(contract: str, kind: str) -> dict[str, dict[str, Any]]:
-    return {item["name"]: item for item in artifact(contract)["abi"] if item["type"] == kind}
+    built = npm_artifact(*PACKAGED[contract]) if contract in PACKAGED else artifact(contract)
+    return {item["name"]: item for item in built["abi"] if item["type"] == kind}
 
 
 @cache
@@ -158,5 +192,14 @@ def _events(contract: str) -> dict[str, dict[str, Any]]:
 
 @cache
 def _errors() -> dict[bytes, dict[str, Any]]:
-    known = (_members(name, "error") for name in ("ReturnEscrow", "ReturnableNFT", "TestDollar"))
-    return {keccak(text=signature_of(item))[:4]: item for table in known for item in table.values()}
+    known: dict[bytes, dict[str, Any]] = {}
+    for name in ("ReturnEscrow", "ReturnableNFT", "TestDollar", "Seaport"):
+        # A reason in raw bytes is better than none: what is not installed is left out.
+        with suppress(ContractsMissing):
+            known |= _errors_of(name)
+    return known
+
+
+def _errors_of(contract: str) -> dict[bytes, dict[str, Any]]:
+    errors = _members(contract, "error").values()
+    return {keccak(text=signature_of(item))[:4]: item for item in errors}

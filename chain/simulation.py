@@ -47,12 +47,13 @@ def outlooks(client: ChainClient, sender: str, rows: Sequence[RelayTransaction])
 def _outlook(answer: int | RpcError) -> Outlook:
     if isinstance(answer, int):
         return Outlook(gas=answer)
-    if _is_revert(answer):
+    if is_revert(answer):
         return Outlook(refusal=revert_reason(answer))
     return Outlook(unclear=str(answer))
 
 
-def _is_revert(error: RpcError) -> bool:
+def is_revert(error: RpcError) -> bool:
+    """Whether the chain refused the call, and not a node that is overloaded or broken."""
     text = str(error).lower()
     known = error.code == _REVERT_CODE or error.data is not None
     return known or any(words in text for words in _REVERT_WORDS)

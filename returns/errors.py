@@ -89,6 +89,16 @@ class ModelInvalid(BadInput):
     next_step = "Train it again; decisions go on by rules alone."
 
 
+class OrderSignatureInvalid(BadInput):
+    sentence = "The signature is not one of {offerer} over the order {order}."
+    next_step = "Have whoever offers the tokens sign exactly this order."
+
+
+class ListingInvalid(BadInput):
+    sentence = "The token cannot be listed so: {problem}."
+    next_step = "Correct price or dates and try again; nothing was signed."
+
+
 class FileInvalid(BadInput):
     sentence = "The file {file} cannot be imported: {problem}."
     next_step = "Mend the file and import it again; rows already imported are recognised."

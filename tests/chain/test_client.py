@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from chain_node import free_port
 
-from chain.client import BATCH, ChainClient, RpcError
+from chain.client import BATCH, BlockHeader, ChainClient, RpcError
 from returns.errors import ChainUnavailable
 
 Answer = Callable[[list[dict[str, Any]]], tuple[int, bytes]]
@@ -174,6 +174,7 @@ def test_one_refused_call_of_a_batch_costs_only_itself(server: Server) -> None:
         lambda node: node.chain_id(),
         lambda node: node.block_number(),
         lambda node: node.header(1),
+        lambda node: node.newest(),
         lambda node: node.transaction_count("0x" + "11" * 20),
         lambda node: node.code("0x" + "11" * 20),
     ],
@@ -190,3 +191,25 @@ def test_an_answer_of_another_type_is_no_answer(
 def test_a_block_that_is_not_there_is_none(server: Server) -> None:
     server.answer = lambda calls: (200, _encode([_ok(call, None) for call in calls]))
     assert client(server).headers([1, 2]) == [None, None]
+
+
+def test_a_node_without_a_newest_block_is_no_answer(server: Server) -> None:
+    server.answer = lambda calls: (200, _encode([_ok(call, None) for call in calls]))
+    with pytest.raises(ChainUnavailable, match="it has no newest block"):
+        client(server).newest()
+
+
+def test_views_are_asked_of_one_block_by_its_hash(server: Server) -> None:
+    block = BlockHeader(7, "0xb10c", "0x00", 0, 0)
+    error = {"code": 3, "message": "execution reverted"}
+    server.answer = lambda calls: (
+        200,
+        _encode([_ok(calls[0], "0x0102"), {"id": calls[1]["id"], "error": error}]),
+    )
+    first, second = client(server).eth_calls([("0xaa", b"\x01"), ("0xbb", b"")], block)
+    assert (first, str(second)) == (b"\x01\x02", "execution reverted")
+    asked = [call["params"] for call in server.requests[0]]
+    assert asked == [
+        [{"to": "0xaa", "data": "0x01"}, {"blockHash": "0xb10c"}],
+        [{"to": "0xbb", "data": "0x"}, {"blockHash": "0xb10c"}],
+    ]
