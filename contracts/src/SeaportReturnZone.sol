@@ -87,11 +87,20 @@ contract SeaportReturnZone is MerchantFloat, ISeaportZone {
     /// reverted with, empty if it ran out of gas.
     error ZoneFulfilmentFailed(bytes32 line, bytes reason);
 
+    /// @notice Coin comes in by {fundFloat} only; anything else would belong to nobody.
+    error ZoneUnsolicitedCoin(address from);
+
     /// @param people Who has which role.
     /// @param seaport Seaport 1.6.
     constructor(People memory people, address seaport) DeskAccess(people) EIP712(_NAME, "1") {
         if (seaport.code.length == 0) revert ZoneNoSeaport(seaport);
         SEAPORT = ISeaport(seaport);
+    }
+
+    /// @dev Seaport gives all the coin that it has to whoever filled an order. Anybody can force some into it; a zone
+    /// that could not take that would be stopped by a single wei. It belongs to nobody and stays here.
+    receive() external payable {
+        if (msg.sender != address(SEAPORT)) revert ZoneUnsolicitedCoin(msg.sender);
     }
 
     /// @notice Fills a holder's order: token to the vault, refund from that merchant's float to the order's recipient.
@@ -175,16 +184,11 @@ contract SeaportReturnZone is MerchantFloat, ISeaportZone {
         uint256 had = _requireHeld(order.parameters.offerer, refund.vault, item);
         uint256 owned = _own(refund.asset);
         _callSeaport(refund, order);
-        uint256 left = _own(refund.asset);
         uint256 has = _held(refund.vault, item);
         unchecked {
-            if (has - had != item.startAmount) {
-                revert TokenCustody.TokenTransferUnproven(item.token, item.identifierOrCriteria, refund.vault);
-            }
-            if (owned - left != refund.amount) {
-                revert FloatPaymentUnproven(refund.asset, owned - left, refund.amount);
-            }
+            if (has - had == item.startAmount) return _requirePaid(refund, owned - _own(refund.asset));
         }
+        revert TokenCustody.TokenTransferUnproven(item.token, item.identifierOrCriteria, refund.vault);
     }
 
     /// @dev Seaport takes an ERC-20 from its caller, and may take exactly this, and only now.
@@ -288,6 +292,13 @@ contract SeaportReturnZone is MerchantFloat, ISeaportZone {
     function _held(address account, OfferItem calldata item) private view returns (uint256) {
         Standard standard = item.itemType == _ERC721 ? Standard.ERC721 : Standard.ERC1155;
         return NftMover.balance(standard, item.token, account, item.identifierOrCriteria);
+    }
+
+    /// @dev An ERC-20 exactly. Of the coin some may have come back, see {receive}, even more than was paid; that Seaport
+    /// delivered the refund is Seaport's to prove, which reverts if a recipient refuses.
+    function _requirePaid(Refund memory refund, uint256 taken) private pure {
+        bool paid = refund.asset == NATIVE ? int256(taken) <= int256(refund.amount) : taken == refund.amount;
+        if (!paid) revert FloatPaymentUnproven(refund.asset, taken, refund.amount);
     }
 
     /// @dev All that this contract has of an asset, whomever it belongs to.

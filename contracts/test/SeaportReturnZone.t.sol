@@ -634,10 +634,37 @@ contract SeaportReturnZoneTest is SeaportTest {
         _spoils(_signed(_coinOrder(0.5 ether, address(new GreedyRecipient(true)))));
     }
 
-    /// @dev Coin that is forced back would belong to nobody.
-    function test_a_refund_that_comes_back_is_no_refund() public {
+    /// @dev Its own loss: what it forces back belongs to nobody, and the float has paid.
+    function test_a_recipient_that_forces_coin_back_is_paid_all_the_same() public {
         BoomerangRecipient recipient = new BoomerangRecipient(payable(address(zone)));
-        _orderRefused(_coinOrder(0.5 ether, address(recipient)), _unpaid(NATIVE, 0, 0.5 ether));
+        _fulfil(_signed(_coinOrder(0.5 ether, address(recipient))));
+        assertEq(nft.ownerOf(7), ACME, "token");
+        assertEq(zone.floatOf(ACME, NATIVE).balance, 9.5 ether, "float");
+        assertEq(address(zone).balance, 20 ether, "nobody's coin");
+    }
+
+    /// @dev Seaport gives whatever coin it has to whoever fills an order: a wei forced into it must stop no return.
+    function test_coin_that_lies_at_seaport_stops_nothing() public {
+        uint256[3] memory refunds = [uint256(0.5 ether), 77, 1];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.deal(address(seaport), 77);
+            bytes32 line = _line(customer, 200 + i);
+            _mintNft(customer, 200 + i);
+            AdvancedOrder memory order = _coinOrder(refunds[i], customer);
+            order.parameters.offer[0].identifierOrCriteria = 200 + i;
+            order.parameters.zoneHash = zone.zoneHashOf(line, ACME);
+            uint256 before = customer.balance;
+            _signed(order);
+            vm.prank(OPERATOR);
+            zone.fulfil(line, ACME, order, "");
+            assertEq(nft.ownerOf(200 + i), ACME, "token");
+            assertEq(customer.balance - before, refunds[i], "refund");
+        }
+        assertEq(zone.floatOf(ACME, NATIVE).balance, 9.5 ether - 78, "float");
+        assertEq(address(zone).balance, 19.5 ether - 78 + 3 * 77, "floats and what nobody owns");
+        vm.deal(address(seaport), 1);
+        _fulfil(_signed(_order()));
+        assertEq(nft.ownerOf(7), ACME, "also against an ERC-20");
     }
 
     // -- batches ---------------------------------------------------------------------------------------------------
@@ -705,7 +732,12 @@ contract SeaportReturnZoneTest is SeaportTest {
     /// @dev It takes no tokens and no coin, but floats.
     function test_cannot_be_sent_what_it_could_not_give_back() public {
         vm.deal(STRANGER, 1);
-        _refused(STRANGER, "", "");
+        bytes32 before = _fingerprint();
+        vm.prank(STRANGER);
+        (bool sent, bytes memory why) = address(zone).call{value: 1}("");
+        assertFalse(sent, "coin");
+        assertEq(why, abi.encodeWithSelector(SeaportReturnZone.ZoneUnsolicitedCoin.selector, STRANGER), "why");
+        assertEq(_fingerprint(), before, "nothing moved");
         vm.prank(customer);
         (bool ok,) =
             address(nft).call(abi.encodeWithSignature("safeTransferFrom(address,address,uint256)", customer, zone, 7));
