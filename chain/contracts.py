@@ -200,7 +200,7 @@ def _events(contract: str) -> dict[str, dict[str, Any]]:
 @cache
 def _errors() -> dict[bytes, dict[str, Any]]:
     known: dict[bytes, dict[str, Any]] = {}
-    for name in ("ReturnEscrow", "ReturnableNFT", "TestDollar", "Seaport"):
+    for name in ("ReturnEscrow", "SeaportReturnZone", "ReturnableNFT", "TestDollar", "Seaport"):
         # A reason in raw bytes is better than none: what is not installed is left out.
         with suppress(ContractsMissing):
             known |= _errors_of(name)
