@@ -192,7 +192,7 @@ abstract contract EscrowBooks is Test {
         bytes memory said = abi.encode(
             auth.vault, auth.holder, auth.token, auth.tokenId, auth.amount, auth.recipient, auth.asset, auth.refund
         );
-        _must(_same(abi.encodePacked(log.topics[2], log.topics[3], log.data), said), "a swap is what its holder signed");
+        _must(_same(abi.encodePacked(log.topics[2], log.data), said), "a swap is what its holder signed");
         _must(clock <= auth.deadline, "a swap is in time");
         _enter(id, State.Settled);
         place[id] = auth.vault;

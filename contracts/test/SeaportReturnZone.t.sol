@@ -916,8 +916,7 @@ contract SeaportReturnZoneTest is SeaportTest {
         assertEq(last.topics[0], ReturnEscrow.Swapped.selector, "event");
         assertEq(last.topics[1], LINE, "line");
         assertEq(last.topics[2], bytes32(uint256(uint160(ACME))), "vault");
-        assertEq(last.topics[3], bytes32(uint256(uint160(customer))), "holder");
-        assertEq(last.data, abi.encode(nft, 7, 1, customer, asset, refund), "values");
+        assertEq(last.data, abi.encode(customer, nft, 7, 1, customer, asset, refund), "values");
     }
 
     function _assertOneFailed(bytes32 line, uint256 index, bytes memory reason) private {
