@@ -46,7 +46,7 @@ abstract contract EscrowTest is Test {
         vm.warp(START);
         customer = vm.addr(KEY);
         escrow = new ReturnEscrow(ADMIN_A, ADMIN_B, OPERATOR, GUARDIAN, TREASURER);
-        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), 14 days, ACME_VAULT, 500);
+        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), ACME_VAULT, 14 days, ACME_VAULT, 500);
         multi = new Plain1155();
         dollar = new TestDollar(address(this));
         vm.startPrank(ADMIN_A);

@@ -29,7 +29,7 @@ contract PublishedFailuresTest is EscrowTest {
         vm.prank(customer);
         escrow.reclaim(LINE);
         assertEq(nft.ownerOf(7), customer, "time passed, whatever the block number");
-        assertEq(nft.refundDeadlineOf(7), START + 14 days, "seconds, not blocks");
+        assertEq(nft.returnableUntil(7), START + 14 days, "the desk goes by seconds, not blocks");
     }
 
     /// @dev Tokens sold in a presale, or minted by the owner, whose refund is 0 for ever.
