@@ -35,11 +35,13 @@ abstract contract ReturnableOwnership is ERC721 {
     /// @notice An address that must be given is zero.
     error ReturnableNFTZeroAddress();
 
-    /// @dev The accounts of escrow and vault are never all zero, so that on a quiet day their only token does not pay
-    /// for a new slot each time (17,100 gas).
+    /// @dev The escrow is not approved for the tokens of nobody, or it could move, and thereby make, tokens that were
+    /// never minted. The accounts of escrow and vault are never all zero, so that on a quiet day their only token does
+    /// not pay for a new slot each time (17,100 gas).
     constructor(address escrow, address vault) {
         if (escrow == address(0) || vault == address(0)) revert ReturnableNFTZeroAddress();
         (ESCROW, VAULT) = (escrow, vault);
+        _accounts[address(0)].escrowRefused = true;
         (_accounts[escrow].neverEmpty, _accounts[vault].neverEmpty) = (true, true);
     }
 

@@ -182,6 +182,18 @@ contract ReturnableNFTTest is NftTest {
         assertEq(nft.ownerOf(7), ESCROW, "on again");
     }
 
+    /// @dev Approved for everybody's tokens, it was approved for those of nobody: moving one would have made it.
+    function test_the_escrow_cannot_move_or_burn_a_token_that_does_not_exist() public {
+        assertFalse(nft.isApprovedForAll(address(0), ESCROW), "nobody approves");
+        _refused(ESCROW, abi.encodeCall(nft.transferFrom, (address(0), ESCROW, 404)), _noToken(404));
+        _refused(ESCROW, abi.encodeCall(nft.burn, (404)), _noToken(404));
+        vm.prank(customer);
+        nft.burn(7);
+        _refused(ESCROW, abi.encodeCall(nft.transferFrom, (address(0), ESCROW, 7)), _noToken(7));
+        _refused(ESCROW, abi.encodeCall(nft.refundFrom, (address(0), 7)), _noToken(7));
+        assertEq(nft.balanceOf(ESCROW), 0, "nothing came of it");
+    }
+
     function test_a_wallets_own_revoke_button_is_the_same_switch() public {
         vm.prank(customer);
         nft.setApprovalForAll(ESCROW, false);
