@@ -157,7 +157,9 @@ abstract contract SelfServiceRefund is ReturnableOwnership, IERC5507 {
     }
 
     /// @dev Last in every function: whoever re-enters finds the token in the vault and the refund closed.
+    /// The receiver is the caller, who gave a token back for exactly this, or the vault.
     function _send(address receiver, uint256 amount) private {
+        // slither-disable-next-line arbitrary-send-eth
         (bool ok,) = receiver.call{value: amount}("");
         if (!ok) revert ReturnableNFTCoinRefused(receiver, amount);
     }

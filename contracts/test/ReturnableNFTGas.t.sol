@@ -35,6 +35,14 @@ contract ReturnableNFTGasTest is Test {
         _compare("first out of it to the vault", ESCROW, ESCROW, VAULT, 2);
     }
 
+    /// forge-config: default.isolate = true
+    function test_the_first_token_in_escrow_or_vault_costs_what_another_costs() public {
+        uint256 first = _move(nft, ESCROW, ALICE, ESCROW, 1);
+        assertEq(_move(nft, ESCROW, ALICE, ESCROW, 2), first, "into the escrow");
+        first = _move(nft, ESCROW, ESCROW, VAULT, 1);
+        assertEq(_move(nft, ESCROW, ESCROW, VAULT, 2), first, "into the vault, and the last out of the escrow");
+    }
+
     /// @dev The one that does not: the only token of an account that holds one at a time. OpenZeppelin's empties the
     /// account's slot and gets 4,800 back, having paid 17,100 more when it filled it.
     /// forge-config: default.isolate = true
