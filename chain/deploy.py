@@ -50,6 +50,7 @@ class Collection:
     name: str
     symbol: str
     return_window_s: int
+    vault: str
     royalties_to: str
     royalty: int = 500
 
@@ -75,8 +76,8 @@ def deploy(client: ChainClient, payer: Signer, people: People, own: Collection) 
     since = _since(client, create2.address_of(deployer, create2.NO_SALT, code))
     escrow = create2.put(client, payer, deployer, code)
     check(client, escrow, people)
-    window, royalties = own.return_window_s, (own.royalties_to, own.royalty)
-    nft = (own.name, own.symbol, people.admin, escrow, window, *royalties)
+    terms = (own.vault, own.return_window_s, own.royalties_to, own.royalty)
+    nft = (own.name, own.symbol, people.admin, escrow, *terms)
     return Deployment(
         chain_id=client.chain_id(),
         block=since,

@@ -47,7 +47,7 @@ abstract contract EscrowTest is Test {
         (customer, approver) = (vm.addr(KEY), vm.addr(APPROVER_KEY));
         LINE = _line(customer, UUID);
         escrow = new ReturnEscrow(_people());
-        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), 14 days, ACME, 500);
+        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), ACME, 14 days, ACME, 500);
         multi = new Plain1155();
         dollar = new TestDollar(address(this));
         _change(abi.encodeCall(escrow.registerMerchant, (ACME)));

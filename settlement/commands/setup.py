@@ -89,8 +89,11 @@ def train_model(runtime: Runtime) -> str:
     return model.model_hash
 
 
-def deploy_locally(runtime: Runtime) -> Deployment:
-    """Deploy on a local chain, unless it is done. Refused anywhere else."""
+def deploy_locally(runtime: Runtime, vault: str) -> Deployment:
+    """Deploy on a local chain, unless it is done; the demo collection is of the vault's merchant.
+
+    Refused anywhere else.
+    """
     _refuse_public_keys(runtime)
     existing = _existing(runtime)
     if existing is not None:
@@ -104,24 +107,29 @@ def deploy_locally(runtime: Runtime) -> Deployment:
         guardian=keys[GUARDIAN].address,
         treasurer=keys[TREASURER].address,
     )
-    own = deploy.Collection("Undrop Demo Collection", "UNDROP", 30 * 86_400, people.treasurer)
+    own = deploy.Collection("Undrop Demo Collection", "UNDROP", 30 * 86_400, vault, vault)
     contracts = deploy.deploy(runtime.client, keys[ADMIN], people, own)
     contracts.save(runtime.settings.deployment_file)
     return contracts
 
 
-def open_locally(runtime: Runtime, merchant: Merchant) -> Merchant:
-    """The merchant with a vault: a Safe of its own, known to the escrow, with limits and a float.
-
-    Every step recognises what is there, so that one that was interrupted goes on. Refused anywhere
-    but on a local chain.
-    """
+def vault_locally(runtime: Runtime, merchant: Merchant) -> str:
+    """The merchant's vault on a local chain: a Safe of its own, made if it is not there."""
     _refuse_public_keys(runtime)
+    keys = _keys()
+    owners = [keys[index].address for index in VAULT_OWNERS]
+    salt = merchant.id.int
+    return deploy_vault(runtime.client, keys[ADMIN], owners, VAULT_THRESHOLD, salt).address
+
+
+def open_locally(runtime: Runtime, merchant: Merchant, vault: str) -> Merchant:
+    """Make the merchant known to the escrow, with its vault, limits and a float.
+
+    Every step recognises what is there, so that one that was interrupted goes on.
+    """
     if merchant.vault is not None:
         return merchant
     client, escrow, keys = runtime.client, runtime.deployment.escrow, _keys()
-    owners = [keys[index].address for index in VAULT_OWNERS]
-    vault = deploy_vault(client, keys[ADMIN], owners, VAULT_THRESHOLD, merchant.id.int).address
     for change in deploy.changes_for(client, escrow, vault, _limits(runtime.deployment)):
         deploy.by_two_people(client, keys[ADMIN], keys[SECOND_ADMIN], escrow, change)
     if deploy.float_of(client, escrow, vault, NATIVE) < _FLOAT_WEI:
@@ -139,8 +147,9 @@ def prepare(runtime: Runtime, slug: str, name: str) -> Merchant:
     activate_policy(runtime, merchant, STANDARD_POLICY.read_text(), "setup")
     if not runtime.settings.model_file.exists():
         train_model(runtime)
-    deploy_locally(runtime)
-    return open_locally(runtime, merchant)
+    vault = merchant.vault or vault_locally(runtime, merchant)
+    deploy_locally(runtime, vault)
+    return open_locally(runtime, merchant, vault)
 
 
 def _refuse_public_keys(runtime: Runtime) -> None:

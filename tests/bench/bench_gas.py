@@ -233,7 +233,7 @@ def _plain(desk: Desk) -> Collection:
 def _returnable(desk: Desk) -> Collection:
     """Our own collection, which has approved the escrow beforehand."""
     admin = person(ADMIN).address
-    args = ("Acme", "ACM", admin, desk.escrow, 14 * 86_400, desk.vault, 500)
+    args = ("Acme", "ACM", admin, desk.escrow, desk.vault, 14 * 86_400, desk.vault, 500)
     token = Collection(create(desk.client, "ReturnableNFT", *args), first=_CUSTOMERS)
     ids = list(range(_CUSTOMERS, 2 * _CUSTOMERS))
     prices = [10**17] * _CUSTOMERS

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from desk import Desk
+from fake_chain import VAULT
 from pydantic import ValidationError
 
 from returns.errors import AddressInvalid, ContractsMissing
@@ -64,4 +65,4 @@ def test_contracts_are_not_deployed_anew_beside_books_of_older_ones(desk: Desk) 
             Chain(chain_id=desk.runtime.settings.chain_id, anchor_number=1, anchor_hash="0x01")
         )
     with pytest.raises(ContractsMissing, match="restore it"):
-        setup.deploy_locally(desk.runtime)
+        setup.deploy_locally(desk.runtime, VAULT)

@@ -203,7 +203,7 @@ def stage(*options: str) -> Iterator[Stage]:
     """A fresh chain with our contracts; from then on it mines only when told to."""
     anvil = Anvil("--chain-id", str(CHAIN_ID), *options)
     try:
-        own = Collection("Undrop Demo Collection", "UNDROP", 14 * 86_400, VAULT)
+        own = Collection("Undrop Demo Collection", "UNDROP", 14 * 86_400, VAULT, VAULT)
         deployment = deploy(anvil.client, person(ADMIN), PEOPLE, own)
         dollar = create(anvil.client, "TestDollar", person(OPERATOR).address)
         anvil.automine(False)
