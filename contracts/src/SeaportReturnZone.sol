@@ -294,16 +294,16 @@ contract SeaportReturnZone is MerchantFloat, ISeaportZone {
         return NftMover.balance(standard, item.token, account, item.identifierOrCriteria);
     }
 
-    /// @dev An ERC-20 exactly. Of the coin some may have come back, see {receive}, even more than was paid; that Seaport
-    /// delivered the refund is Seaport's to prove, which reverts if a recipient refuses.
+    /// @dev Coin needs no proof: no more was sent along than the refund, and Seaport reverts if the recipient refuses it.
+    /// Some may even have come back, see {receive}.
     function _requirePaid(Refund memory refund, uint256 taken) private pure {
-        bool paid = refund.asset == NATIVE ? int256(taken) <= int256(refund.amount) : taken == refund.amount;
-        if (!paid) revert FloatPaymentUnproven(refund.asset, taken, refund.amount);
+        if (refund.asset != NATIVE && taken != refund.amount) {
+            revert FloatPaymentUnproven(refund.asset, taken, refund.amount);
+        }
     }
 
-    /// @dev All that this contract has of an asset, whomever it belongs to.
+    /// @dev All that this contract has of an ERC-20, whomever it belongs to; 0 for the coin.
     function _own(address asset) private view returns (uint256 balance) {
-        if (asset == NATIVE) return address(this).balance;
         (, balance) = BoundedCall.tryRead(asset, IERC20.balanceOf.selector, uint160(address(this)));
     }
 
