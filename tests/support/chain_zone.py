@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -173,13 +174,23 @@ class Desk:
             "gas": hex(1_500_000),
         }
         sent = self.anvil.rpc("eth_sendTransaction", call)
-        assert self.anvil.rpc("eth_getTransactionReceipt", sent)["status"] == "0x0"
+        assert self._mined(sent)["status"] == "0x0"
         assert self.fingerprint() == before, "a refusal moved something"
         try:
             self.client.call("eth_call", call, "latest")
         except RpcError as error:
             return revert_reason(error)
         raise AssertionError("it would pass")
+
+    def _mined(self, sent: str) -> dict[str, Any]:
+        """The receipt; on a busy machine a node mines some time after it took the transaction."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            receipt: dict[str, Any] | None = self.anvil.rpc("eth_getTransactionReceipt", sent)
+            if receipt is not None:
+                return receipt
+            time.sleep(0.02)
+        raise AssertionError("not mined")
 
     def change(self, data: bytes) -> None:
         """A change that takes two people."""
