@@ -51,6 +51,12 @@ contract SelfServiceRefundTest is NftTest {
         _refused(address(this), PRICE, abi.encodeCall(nft.openRefunds, (_ids(7), 0)), _badWindow(0));
     }
 
+    function test_the_longest_window_is_allowed() public {
+        vm.deal(address(this), PRICE);
+        nft.openRefunds{value: PRICE}(_ids(7), 10_000_000);
+        assertEq(nft.refundDeadlineOf(7), BLOCK + 10_000_000, "deadline");
+    }
+
     /// @dev Tokens sold in a presale, long before refunds are switched on.
     function test_presale_tokens_that_never_become_refundable() public {
         vm.warp(START - 300 days);
