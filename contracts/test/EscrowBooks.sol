@@ -77,7 +77,11 @@ abstract contract EscrowBooks is Test {
 
     /// @notice The date after which the depositor may take a held token back, as far as the events tell.
     function dateOf(bytes32 id) public view returns (uint256) {
-        return state[id] == State.Committed ? authSigned[id].commitUntil : authSigned[id].reclaimAfter;
+        return _dateOf(authSigned[id], state[id]);
+    }
+
+    function _dateOf(ReturnAuthorization memory auth, State was) internal pure returns (uint256) {
+        return was == State.Committed ? auth.commitUntil : auth.reclaimAfter;
     }
 
     function _must(bool fine, string memory rule) internal {

@@ -73,15 +73,7 @@ contract EscrowHandler is EscrowBooks {
     }
 
     function fund(uint256 who, uint256 amount, bool native) external onTime {
-        address vault = vaults[who % 2];
-        amount = native ? bound(amount, 1, 10 ether) : bound(amount, 1, 1000e6);
-        vm.deal(OPERATOR, amount);
-        DOLLAR.mint(OPERATOR, amount);
-        vm.prank(OPERATOR);
-        DOLLAR.approve(address(ESCROW), amount);
-        address asset = native ? NATIVE : address(DOLLAR);
-        bytes memory call = abi.encodeCall(ESCROW.fundFloat, (vault, asset, amount));
-        _must(_call(OPERATOR, call, native ? amount : 0), "anybody may fund");
+        _fund(vaults[who % 2], native ? bound(amount, 1, 10 ether) : bound(amount, 1, 1000e6), native);
     }
 
     function withdraw(uint256 who, uint256 part, bool native) external onTime {
@@ -115,6 +107,19 @@ contract EscrowHandler is EscrowBooks {
 
     function payOut(uint256 seed) external onTime {
         _call(OPERATOR, _payment(seed), 0);
+    }
+
+    /// @dev A greedy operator, alone: the single limit again and again, far beyond two days' money.
+    function drain(uint256 who, bool native) external onTime {
+        (address vault, address asset) = (vaults[who % 2], native ? NATIVE : address(DOLLAR));
+        MerchantFloat.Refund memory refund;
+        (refund.vault, refund.asset, refund.recipient) = (vault, asset, holderOf(who >> 1));
+        refund.amount = limits[vault][asset].single << limits[vault][asset].unit;
+        _fund(vault, refund.amount * 12, native);
+        for (uint256 i = 0; i < 12; ++i) {
+            refund.id = bytes32(++_serial);
+            _call(OPERATOR, abi.encodeCall(ESCROW.payOut, (refund, "")), 0);
+        }
     }
 
     /// @dev Good and bad items side by side; the first is good.
@@ -154,13 +159,18 @@ contract EscrowHandler is EscrowBooks {
         if (seed % 5 == 4) _call(who, abi.encodeCall(ESCROW.cancel, (_pick(which))), 0);
     }
 
-    function reclaim(uint256 which) external onTime {
+    /// @dev Every other time at the first reclaim date itself, or the second after it, if that is still to come.
+    function reclaim(uint256 which, uint256 dice) external onTime {
         if (_auths.length == 0) return;
         ReturnAuthorization memory auth = _pick(which);
         State was = state[auth.line];
-        bool due = (was == State.Held || was == State.Committed) && clock > dateOf(auth.line);
+        bool held = was == State.Held || was == State.Committed;
+        if (held && dice % 2 == 0 && clock < auth.reclaimAfter) clock = auth.reclaimAfter + (dice >> 1) % 2;
+        vm.warp(clock);
         bool ok = _call(auth.holder, abi.encodeCall(ESCROW.reclaim, (auth, auth.holder)), 0);
-        _must(ok == due, "after the date, and never before, the depositor gets the token back");
+        _must(
+            ok == (held && clock > _dateOf(auth, was)), "after the date, and never before, the depositor has the token"
+        );
     }
 
     function cancel(uint256 which) external onTime {
@@ -201,6 +211,16 @@ contract EscrowHandler is EscrowBooks {
         MerchantFloat.Float memory found = ESCROW.floatOf(vault, asset);
         float[vault][asset] = found.balance;
         limits[vault][asset] = Limits(found.unit, found.single, found.daily);
+    }
+
+    function _fund(address vault, uint256 amount, bool native) private {
+        vm.deal(OPERATOR, amount);
+        DOLLAR.mint(OPERATOR, amount);
+        vm.prank(OPERATOR);
+        DOLLAR.approve(address(ESCROW), amount);
+        address asset = native ? NATIVE : address(DOLLAR);
+        bytes memory call = abi.encodeCall(ESCROW.fundFloat, (vault, asset, amount));
+        _must(_call(OPERATOR, call, native ? amount : 0), "anybody may fund");
     }
 
     function _call(address who, bytes memory data, uint256 value) private returns (bool ok) {

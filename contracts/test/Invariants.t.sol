@@ -80,9 +80,10 @@ contract InvariantsTest is EscrowTest {
             handler.replay.selector
         ];
         uint256 seed = uint256(keccak256(abi.encode(dice)));
-        uint256 which = dice % 15;
+        uint256 which = dice % 16;
         if (which == 13) return abi.encodeCall(handler.fund, (dice >> 8, seed, seed >> 255 == 0));
         if (which == 14) return abi.encodeCall(handler.withdraw, (dice >> 8, seed >> 2, seed >> 255 == 0));
+        if (which == 15) return abi.encodeCall(handler.drain, (dice >> 8, seed >> 255 == 0));
         if (which == 9) return abi.encodeCall(handler.claim, (seed >> 255 == 0));
         return abi.encodePacked(wide[which], seed, dice >> 8);
     }
