@@ -124,7 +124,14 @@ def get_timeline(runtime: RuntimeDep, caller: CallerDep, rma: Rma) -> dict[str, 
 
 @router.get("/returns/{rma}/authorization", tags=["returns"])
 def get_authorization(runtime: RuntimeDep, caller: CallerDep, rma: Rma) -> dict[str, Any]:
-    """What the holder has to sign (eth_signTypedData_v4), line by line."""
+    """What the holder has to sign (eth_signTypedData_v4), line by line.
+
+    `way` says how the token can reach the escrow. Its `kind`: `preapproved` (nothing more is
+    needed), `permit` (a second signature, ERC-4494), `seaport` (one order instead), `approval` (one
+    transaction of the holder's first) or `none`. `explanation` is written for the customer;
+    `approve` and `revoke` are arguments of eth_sendTransaction, or null. `way` itself is null once
+    the message is signed, and while the chain does not answer.
+    """
     caller.require("returns:read")
     return authorizations.offered(runtime, caller, rma)
 

@@ -7,17 +7,13 @@ when the token comes back to the address that once signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any
-
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
 
 from chain.addresses import ZERO
-from chain.client import BlockHeader, ChainClient, RpcError
+from chain.client import ChainClient
 from chain.contracts import encode_call, encode_signature
+from chain.facts import Facts, Question
 from chain.seaport import (
     NO_CONDUIT,
     ItemType,
@@ -27,10 +23,6 @@ from chain.seaport import (
     Seaport,
     order_hash,
 )
-from chain.simulation import is_revert
-from returns.errors import ChainUnavailable
-
-_Question = tuple[str, bytes]
 
 
 class Standing(StrEnum):
@@ -65,7 +57,7 @@ def open_listings(
     open: a signature is taken to exist, a zone to agree, and offered coins, ERC-20s and tokens by
     criteria to be there. Raises `ChainUnavailable`.
     """
-    facts = _Facts(client, client.newest())
+    facts = Facts(client, client.newest())
     facts.learn(one for order in orders for one in _seaport_questions(seaport, order))
     operators = [_operator(seaport, order, facts) for order in orders]
     pairs = list(zip(orders, operators, strict=True))
@@ -73,50 +65,14 @@ def open_listings(
     return [_standing(seaport, order, operator, facts) for order, operator in pairs]
 
 
-@dataclass(slots=True)
-class _Facts:
-    """Answers of contracts as of one block, each asked for once."""
-
-    client: ChainClient
-    block: BlockHeader
-    known: dict[_Question, bytes] = field(default_factory=dict)
-
-    def learn(self, questions: Iterable[_Question]) -> None:
-        """Ask in one batch. A contract that refuses has said nothing; a node that does, raises."""
-        asked = list(dict.fromkeys(questions))
-        answers = self.client.eth_calls(asked, self.block)
-        for question, answer in zip(asked, answers, strict=True):
-            self.known[question] = _said(answer)
-
-    def decoded(self, question: _Question, *kinds: str) -> tuple[Any, ...] | None:
-        """What was answered; None for nothing, or for something else."""
-        try:
-            return decode(kinds, self.known[question])
-        except DecodingError:
-            return None
-
-    def one(self, question: _Question, kind: str) -> Any:
-        """The first value of an answer, None if there is none."""
-        values = self.decoded(question, kind)
-        return values[0] if values else None
-
-
-def _said(answer: bytes | RpcError) -> bytes:
-    if isinstance(answer, bytes):
-        return answer
-    if not is_revert(answer):
-        raise ChainUnavailable(problem=str(answer)) from answer
-    return b""
-
-
-def _seaport_questions(seaport: Seaport, order: OrderComponents) -> Iterator[_Question]:
+def _seaport_questions(seaport: Seaport, order: OrderComponents) -> Iterator[Question]:
     yield _status_question(seaport, order)
     yield _counter_question(seaport, order)
     if order.conduitKey != NO_CONDUIT:
         yield _conduit_question(seaport, order)
 
 
-def _token_questions(order: OrderComponents, operator: str) -> Iterator[_Question]:
+def _token_questions(order: OrderComponents, operator: str) -> Iterator[Question]:
     for item in order.offer:
         if item.itemType in (ItemType.ERC721, ItemType.ERC1155):
             yield _holding_question(item, order.offerer)
@@ -125,7 +81,7 @@ def _token_questions(order: OrderComponents, operator: str) -> Iterator[_Questio
             yield _approved_question(item)
 
 
-def _standing(seaport: Seaport, order: OrderComponents, operator: str, facts: _Facts) -> Standing:
+def _standing(seaport: Seaport, order: OrderComponents, operator: str, facts: Facts) -> Standing:
     ended = _ended(seaport, order, facts)
     if ended is not None:
         return ended
@@ -139,7 +95,7 @@ def _standing(seaport: Seaport, order: OrderComponents, operator: str, facts: _F
     return Standing.OPEN
 
 
-def _ended(seaport: Seaport, order: OrderComponents, facts: _Facts) -> Standing | None:
+def _ended(seaport: Seaport, order: OrderComponents, facts: Facts) -> Standing | None:
     """Why the order can never be filled again."""
     status = facts.decoded(_status_question(seaport, order), "bool", "bool", "uint256", "uint256")
     _, cancelled, filled, size = status or (False, False, 0, 0)
@@ -152,7 +108,7 @@ def _ended(seaport: Seaport, order: OrderComponents, facts: _Facts) -> Standing 
     return Standing.EXPIRED if order.endTime <= facts.block.timestamp else None
 
 
-def _holds(item: OfferItem, order: OrderComponents, facts: _Facts) -> bool:
+def _holds(item: OfferItem, order: OrderComponents, facts: Facts) -> bool:
     question = _holding_question(item, order.offerer)
     if item.itemType == ItemType.ERC721:
         return bool(facts.one(question, "address") == order.offerer.lower())
@@ -162,7 +118,7 @@ def _holds(item: OfferItem, order: OrderComponents, facts: _Facts) -> bool:
     return (facts.one(question, "uint256") or 0) >= needed
 
 
-def _approved(item: OfferItem, offerer: str, operator: str, facts: _Facts) -> bool:
+def _approved(item: OfferItem, offerer: str, operator: str, facts: Facts) -> bool:
     if facts.one(_operator_question(item, offerer, operator), "bool"):
         return True
     if item.itemType != ItemType.ERC721:
@@ -170,36 +126,36 @@ def _approved(item: OfferItem, offerer: str, operator: str, facts: _Facts) -> bo
     return bool(facts.one(_approved_question(item), "address") == operator)
 
 
-def _operator(seaport: Seaport, order: OrderComponents, facts: _Facts) -> str:
+def _operator(seaport: Seaport, order: OrderComponents, facts: Facts) -> str:
     """Who moves the offered tokens: Seaport itself, or the conduit that the order names."""
     if order.conduitKey == NO_CONDUIT:
         return seaport.address
     return str(facts.one(_conduit_question(seaport, order), "address") or ZERO)
 
 
-def _status_question(seaport: Seaport, order: OrderComponents) -> _Question:
+def _status_question(seaport: Seaport, order: OrderComponents) -> Question:
     return seaport.address, encode_call("Seaport", "getOrderStatus", order_hash(order))
 
 
-def _counter_question(seaport: Seaport, order: OrderComponents) -> _Question:
+def _counter_question(seaport: Seaport, order: OrderComponents) -> Question:
     return seaport.address, encode_call("Seaport", "getCounter", order.offerer)
 
 
-def _conduit_question(seaport: Seaport, order: OrderComponents) -> _Question:
+def _conduit_question(seaport: Seaport, order: OrderComponents) -> Question:
     key = bytes.fromhex(order.conduitKey[2:])
     return seaport.conduit_controller, encode_signature("getConduit(bytes32)", key)
 
 
-def _holding_question(item: OfferItem, offerer: str) -> _Question:
+def _holding_question(item: OfferItem, offerer: str) -> Question:
     if item.itemType == ItemType.ERC721:
         return item.token, encode_signature("ownerOf(uint256)", item.identifierOrCriteria)
     call = "balanceOf(address,uint256)"
     return item.token, encode_signature(call, offerer, item.identifierOrCriteria)
 
 
-def _operator_question(item: OfferItem, offerer: str, operator: str) -> _Question:
+def _operator_question(item: OfferItem, offerer: str, operator: str) -> Question:
     return item.token, encode_signature("isApprovedForAll(address,address)", offerer, operator)
 
 
-def _approved_question(item: OfferItem) -> _Question:
+def _approved_question(item: OfferItem) -> Question:
     return item.token, encode_signature("getApproved(uint256)", item.identifierOrCriteria)

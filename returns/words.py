@@ -124,6 +124,16 @@ class RelayState(StrEnum):
     FAILED = "failed"
 
 
+class WayIn(StrEnum):
+    """How a token can reach the escrow, the easiest for its holder first."""
+
+    PREAPPROVED = "preapproved"
+    PERMIT = "permit"
+    SEAPORT = "seaport"
+    APPROVAL = "approval"
+    NONE = "none"
+
+
 class HoldState(StrEnum):
     """A token in escrow for a line."""
 

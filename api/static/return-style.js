@@ -32,6 +32,7 @@ legend { padding: 0 0 4px; font-weight: 600; }
 .choice input { flex: none; width: 18px; height: 18px; margin: 0; accent-color: var(--undrop-accent, auto); }
 .trouble { display: grid; gap: 4px; padding: 10px 12px; border-left: 3px solid var(--undrop-bad, #a12a22); border-radius: 3px; background: var(--undrop-bad-paper, transparent); overflow-wrap: anywhere; }
 .trouble strong { color: var(--undrop-bad, #a12a22); }
+.way { padding-left: 12px; border-left: 3px solid var(--undrop-wait, GrayText); overflow-wrap: anywhere; }
 .state { font-weight: 600; }
 .state::before { content: "○"; display: inline-block; width: 1.4em; }
 .state.good { color: var(--undrop-good, inherit); } .state.good::before { content: "●"; }

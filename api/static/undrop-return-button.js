@@ -226,7 +226,7 @@ class UndropReturnButton extends HTMLElement {
     sign.addEventListener("click", () => this.#do(`Waiting for ${wallet.name}…`, () => this.#sign(wallet, typed, line)));
     const title = heading("What you sign");
     this.#unwatch();
-    place.replaceChildren(title, summaryList(summarise(typed, asset)), sign);
+    place.replaceChildren(...[title, wayNote(offered.way), summaryList(summarise(typed, asset)), sign].filter(Boolean));
     title.focus();
     return undefined;
   }
@@ -428,6 +428,12 @@ class UndropReturnButton extends HTMLElement {
 
 function heading(text) {
   return make("h3", { tabIndex: -1 }, text);
+}
+
+/** How the token can reach the escrow, where its holder has to know or to do something first. */
+function wayNote(way) {
+  if (!way || way.kind === "preapproved") return null;
+  return make("p", { className: "way" }, way.explanation);
 }
 
 function stateWord(state, word) {

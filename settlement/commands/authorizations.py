@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from custody.authorizations import check_signature, prompt
+from chain.holdings import Holding
+from custody.authorizations import check_signature, message_of, prompt
+from custody.ways import Way, ways_in
 from returns import cases, locks, reads
-from returns.errors import AuthorizationExpired, AuthorizationReplayed, NothingToSign
+from returns.errors import (
+    AuthorizationExpired,
+    AuthorizationReplayed,
+    ChainUnavailable,
+    NothingToSign,
+)
 from returns.tables import Authorization, ReturnCase, ReturnLine
 from returns.words import LineState
 from settlement import legs
@@ -18,11 +28,17 @@ from settlement.runtime import Runtime
 
 
 def offered(runtime: Runtime, caller: Caller, rma: str) -> dict[str, Any]:
-    """What is to be signed, line by line; empty while nothing is granted."""
+    """What is to be signed, line by line, and how each token can reach the escrow.
+
+    Empty while nothing is granted.
+    """
     with runtime.database.read() as session:
         case = reads.find_case(session, caller.merchant_id, rma, caller.order_id)
-        rows = [_newest(session, line) for line in cases.lines_of(session, case.id)]
-    return {"rma": case.rma, "authorizations": [_view(runtime, row) for row in rows if row]}
+        newest = [_newest(session, line) for line in cases.lines_of(session, case.id)]
+    rows = [row for row in newest if row is not None]
+    ways = _ways(runtime, [row for row in rows if row.signature is None])
+    views = [_view(runtime, row, ways.get(row.id)) for row in rows]
+    return {"rma": case.rma, "authorizations": views}
 
 
 def sign(runtime: Runtime, caller: Caller, rma: str, given: SignatureIn) -> dict[str, Any]:
@@ -77,11 +93,26 @@ def _newest(session: Session, line: ReturnLine) -> Authorization | None:
     return session.exec(newest.execution_options(populate_existing=True)).first()
 
 
-def _view(runtime: Runtime, row: Authorization) -> dict[str, Any]:
+def _ways(runtime: Runtime, rows: Sequence[Authorization]) -> dict[UUID, Way]:
+    """How each token can reach the escrow; nothing while the node does not answer.
+
+    Returns as Seaport orders are not offered here, so approvals for Seaport are not looked at.
+    """
+    messages = [message_of(row) for row in rows]
+    tokens = [Holding(one.token, one.tokenId, one.holder) for one in messages]
+    try:
+        found = ways_in(runtime.client, tokens, runtime.deployment.escrow, None)
+    except ChainUnavailable:
+        return {}
+    return {row.id: way for row, way in zip(rows, found, strict=True)}
+
+
+def _view(runtime: Runtime, row: Authorization, way: Way | None) -> dict[str, Any]:
     return {
         "line": str(row.line_id),
         "holder": row.holder,
         "deadline": row.deadline.isoformat(),
         "signed": row.signature is not None,
         "typed_data": prompt(row, runtime.deployment),
+        "way": None if way is None else asdict(way),
     }

@@ -194,6 +194,25 @@ def test_a_message_that_says_something_else_is_never_signed(
     assert "eth_signTypedData_v4" not in page.evaluate("window.asked")
 
 
+def test_what_a_token_needs_first_is_said_before_the_signature(
+    page: Any, stack: Any, unsigned: str
+) -> None:
+    said = "Your wallet has to send one transaction first. <b>Later</b> it can be taken back."
+
+    def foreign(route: Any) -> None:
+        answer = route.fetch()
+        content = answer.json()
+        assert content["authorizations"][0]["way"]["kind"] == "preapproved"
+        content["authorizations"][0]["way"] = {"kind": "approval", "explanation": said}
+        route.fulfill(response=answer, json=content)
+
+    _script_wallet(page, _purchase(stack, "UNSIGNED")["wallet"])
+    page.route("**/authorization", foreign)
+    button = _resume(page, stack, unsigned)
+    _continue(button, "Scripted wallet")
+    assert button.locator(".way").inner_text() == said
+
+
 def test_lost_answer_is_asked_again_under_the_same_key(page: Any, stack: Any) -> None:
     keys: list[str] = []
 

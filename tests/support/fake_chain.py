@@ -9,8 +9,10 @@ from typing import Any
 
 from eth_abi import encode
 from eth_utils.crypto import keccak
+from fake_collection import REVERT, FakeCollection
 from fake_escrow import EscrowState, Fact, FakeEscrow
 
+from chain.addresses import ZERO
 from chain.client import BlockHeader, RpcError
 from chain.contracts import Deployment, abi_type, artifact, encode_call, signature_of
 from returns.errors import ChainUnavailable
@@ -25,6 +27,8 @@ DEPLOYMENT = Deployment(
 #: The vault of the first merchant.
 VAULT = "0x" + "fa" * 20
 _OWNER_OF = encode_call("ReturnableNFT", "ownerOf", 0)[:4]
+_APPROVED = encode_call("ReturnableNFT", "isApprovedForAll", VAULT, VAULT)[:4]
+_TRANSFER = encode_call("ReturnableNFT", "transferFrom", VAULT, VAULT, 0)[:4]
 _FIRST = 1
 
 
@@ -48,6 +52,7 @@ class FakeChain:
         self.escrow = FakeEscrow(DEPLOYMENT)
         self.blocks = [FakeBlock(_FIRST, _hash("genesis"), EscrowState())]
         self.codes: dict[str, bytes] = {}
+        self.strangers: dict[str, FakeCollection] = {}
         self.down = self.refuses = False
         self._made = 0
 
@@ -136,8 +141,24 @@ class FakeChain:
     def eth_call(self, to: str, data: bytes) -> bytes:
         return bytes.fromhex(self.call("eth_call", {"to": to, "data": "0x" + data.hex()})[2:])
 
+    def eth_calls(
+        self, calls: Sequence[tuple[str, bytes]], block: BlockHeader
+    ) -> list[bytes | RpcError]:
+        at = {"blockHash": block.hash}
+        requests = [("eth_call", ({"to": to, "data": "0x" + data.hex()}, at)) for to, data in calls]
+        answers = self.batch(requests)
+        return [a if isinstance(a, RpcError) else bytes.fromhex(a[2:]) for a in answers]
+
+    def newest(self) -> BlockHeader:
+        self._answer()
+        if self.refuses:
+            raise ChainUnavailable(problem="it refused eth_getBlockByNumber")
+        return self.header(self.blocks[-1].number)
+
     def code(self, address: str) -> bytes:
         self._answer()
+        if address in self.strangers:
+            return b"\1"
         if self.refuses:
             raise ChainUnavailable(problem="it refused eth_getCode")
         return self.codes.get(address, b"")
@@ -147,12 +168,24 @@ class FakeChain:
         to, data = params[0]["to"], bytes.fromhex(params[0]["data"][2:])
         if self.refuses:
             return RpcError("limit exceeded", -32005)
+        if to in self.strangers:
+            answer = self.strangers[to].answer(params[0].get("from", ZERO), data)
+            return answer if isinstance(answer, RpcError) else "0x" + answer.hex()
         if to in self.codes:
             return "0x" + self.codes[to].hex()
+        if to == self.deployment.collection and data[:4] in (_APPROVED, _TRANSFER):
+            return self._preapproved(data, params[0].get("from"))
         if data[:4] != _OWNER_OF or to not in {c for c, _ in self.state.owners}:
             return "0x"
         owner = self.state.owners.get((to, int.from_bytes(data[4:36], "big")))
-        return RpcError("execution reverted", 3, "0x") if owner is None else "0x" + _word(owner)
+        return REVERT if owner is None else "0x" + _word(owner)
+
+    def _preapproved(self, data: bytes, sender: str | None) -> str | RpcError:
+        """The escrow may move every token of our collection."""
+        if data[:4] == _APPROVED:
+            operator = "0x" + data[48:68].hex()
+            return "0x" + f"{int(operator == self.deployment.escrow):064x}"
+        return "0x" if sender == self.deployment.escrow else REVERT
 
     def _answer(self) -> None:
         if self.down:
