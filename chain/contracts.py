@@ -157,11 +157,24 @@ def revert_reason(error: RpcError) -> str:
 
     Never raises, and the text can be stored: revert data is written by any contract on the way.
     """
+    return _said(error.data or "0x", str(error))
+
+
+def item_reason(failed: DecodedEvent) -> str:
+    """Why an item of a batch did nothing, from its ItemFailed event; the same promises.
+
+    The escrow keeps 256 bytes of a reason: what is cut cannot always be read, and is told as hex.
+    """
+    data = failed.args["reason"]
+    return _said(data, "out of gas, or no reason" if data == "0x" else data)
+
+
+def _said(data: str, otherwise: str) -> str:
     try:
-        said = _decode_revert(bytes.fromhex((error.data or "0x")[2:]))
+        said = _decode_revert(bytes.fromhex(data[2:]))
     except (DecodingError, ValueError, OverflowError):
         said = None
-    return printable(said or str(error))
+    return printable(said or otherwise)
 
 
 def _decode_revert(data: bytes) -> str | None:
