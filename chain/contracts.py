@@ -116,6 +116,13 @@ def encode_call(contract: str, function: str, *args: Any) -> bytes:
     return keccak(text=signature_of(item))[:4] + encode(types, args)
 
 
+def spell_call(contract: str, data: bytes) -> str:
+    """Calldata that `encode_call` made, as people read it: the function and its values."""
+    functions = _members(contract, "function").values()
+    item = next(one for one in functions if keccak(text=signature_of(one))[:4] == data[:4])
+    return _spelled(item, data[4:])
+
+
 def encode_signature(signature: str, *args: Any) -> bytes:
     """Calldata of `name(type,…)`, a function of somebody else's contract; no tuples."""
     types = signature.partition("(")[2][:-1]
@@ -185,7 +192,12 @@ def _decode_revert(data: bytes) -> str | None:
     item = _errors().get(data[:4])
     if item is None:
         return None
-    values = decode([abi_type(part) for part in item["inputs"]], data[4:])
+    return _spelled(item, data[4:])
+
+
+def _spelled(item: dict[str, Any], data: bytes) -> str:
+    """A function or error with its values."""
+    values = decode([abi_type(part) for part in item["inputs"]], data)
     said = (_plain(part, value) for part, value in zip(item["inputs"], values, strict=True))
     return f"{item['name']}({', '.join(map(str, said))})"
 

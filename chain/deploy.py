@@ -64,26 +64,51 @@ class Limit:
     daily: int
 
 
-def deploy(client: ChainClient, payer: Signer, people: People, own: Collection) -> Deployment:
-    """Escrow, collection and test dollar, each made unless it is there; checked in any case.
+def deploy(
+    client: ChainClient,
+    payer: Signer,
+    people: People,
+    own: Collection,
+    *,
+    dollar: str | None = None,
+    since: int | None = None,
+) -> Deployment:
+    """Escrow, collection and, unless a `dollar` is named, test dollar: each made if it is missing.
 
+    `since`: the block of the escrow, where it is known. Everybody's roles are checked in any case.
     Raises `ContractsMissing` where the chain has no CREATE2 deployer, or where what stands at an
     address is not ours to trust.
     """
     deployer = create2.find_deployer(client)
-    code = creation_code("ReturnEscrow", astuple(people))
-    since = _since(client, create2.address_of(deployer, create2.NO_SALT, code))
-    escrow = create2.put(client, payer, deployer, code)
+    block = _since(client, address_of(people)) if since is None else since
+    escrow = create2.put(client, payer, deployer, _escrow_code(people))
     check(client, escrow, people)
-    window, royalties = own.return_window_s, (own.royalties_to, own.royalty)
-    nft = (own.name, own.symbol, people.admin, escrow, window, *royalties)
     return Deployment(
         chain_id=client.chain_id(),
-        block=since,
+        block=block,
         escrow=escrow,
-        collection=create2.put(client, payer, deployer, creation_code("ReturnableNFT", *nft)),
-        dollar=create2.put(client, payer, deployer, creation_code("TestDollar", people.admin)),
+        collection=create2.put(client, payer, deployer, _collection_code(people, own)),
+        dollar=dollar or create2.put(client, payer, deployer, _dollar_code(people)),
     )
+
+
+def planned(
+    people: People, own: Collection, chain_id: int, *, dollar: str | None = None, block: int = 0
+) -> Deployment:
+    """What `deploy` makes, known before: addresses are the same on every chain."""
+    collection = _place(_collection_code(people, own))
+    return Deployment(
+        chain_id=chain_id,
+        block=block,
+        escrow=address_of(people),
+        collection=collection,
+        dollar=dollar or _place(_dollar_code(people)),
+    )
+
+
+def address_of(people: People) -> str:
+    """Where the escrow of these people stands, or will."""
+    return _place(_escrow_code(people))
 
 
 def check(client: ChainClient, escrow: str, people: People) -> None:
@@ -120,12 +145,21 @@ def changes_for(
     ]
 
 
+def propose_and_confirm(change: bytes) -> tuple[bytes, bytes]:
+    """What one admin sends to the escrow, and then another."""
+    propose, confirm = (
+        encode_call("ReturnEscrow", name, change) for name in ("propose", "confirm")
+    )
+    return propose, confirm
+
+
 def by_two_people(
     client: ChainClient, first: Signer, second: Signer, escrow: str, change: bytes
 ) -> None:
     """One admin proposes, another confirms."""
-    account.send(client, first, to=escrow, data=encode_call("ReturnEscrow", "propose", change))
-    account.send(client, second, to=escrow, data=encode_call("ReturnEscrow", "confirm", change))
+    propose, confirm = propose_and_confirm(change)
+    account.send(client, first, to=escrow, data=propose)
+    account.send(client, second, to=escrow, data=confirm)
 
 
 def fund_coin(client: ChainClient, payer: Signer, escrow: str, vault: str, amount: int) -> None:
@@ -145,6 +179,25 @@ def creation_code(name: str, *args: Any) -> bytes:
     constructor = next(item for item in built["abi"] if item["type"] == "constructor")
     types = [abi_type(part) for part in constructor["inputs"]]
     return bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
+
+
+def _escrow_code(people: People) -> bytes:
+    return creation_code("ReturnEscrow", astuple(people))
+
+
+def _collection_code(people: People, own: Collection) -> bytes:
+    terms = (own.return_window_s, own.royalties_to, own.royalty)
+    return creation_code(
+        "ReturnableNFT", own.name, own.symbol, people.admin, address_of(people), *terms
+    )
+
+
+def _dollar_code(people: People) -> bytes:
+    return creation_code("TestDollar", people.admin)
+
+
+def _place(code: bytes) -> str:
+    return create2.address_of(create2.DEPLOYER, create2.NO_SALT, code)
 
 
 def _role(name: str) -> bytes:
