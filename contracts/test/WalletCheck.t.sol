@@ -31,7 +31,7 @@ contract WalletCheckTest is Test {
     }
 
     function test_gives_as_much_gas_as_the_escrow() public {
-        assertEq(_answer(_wallet(), _wrapped(KEY, 1_600_000)), abi.encode(true), "within 2 million");
+        assertEq(_answer(_wallet(), _wrapped(KEY, 1_200_000)), abi.encode(true), "within 2 million");
     }
 
     function test_gives_no_more_gas_than_the_escrow() public {

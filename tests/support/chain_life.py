@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -288,3 +288,21 @@ def struct(auth: ReturnAuthorization) -> dict[str, Any]:
 def used_as(auth: ReturnAuthorization) -> str:
     """The struct hash under which the escrow remembers it."""
     return "0x" + struct_hash(auth).hex()
+
+
+@pytest.fixture(scope="module")
+def opened(stage: Stage) -> Life:
+    """Built once; each test takes back what it does."""
+    return prepared(stage)
+
+
+@pytest.fixture
+def life(opened: Life, chain: Stage, request: pytest.FixtureRequest) -> Iterator[Life]:
+    """Mines by itself, and holds each test to the functions that it promises to use."""
+    chain.anvil.automine(True)
+    # A node's clock does not go back with its chain: the newest block tells the time again.
+    chain.anvil.mine()
+    opened.done.clear()
+    yield opened
+    unkept = PROMISED.get(request.function.__name__, set()) - opened.done
+    assert not unkept, f"promised, and not done: {unkept}"
