@@ -21,11 +21,12 @@ from api.v1 import break_view
 from returns import migrate
 from returns.errors import BadInput, LeaseLost, Unavailable, UndropError
 from settlement import importer
-from settlement.commands import setup
+from settlement.commands import deployment, setup
 from settlement.commands.access import SCOPES, create_key, merchant_by_slug
 from settlement.reconciliation import run as reconcile
 from settlement.reports import breaks_csv, breaks_table
 from settlement.runtime import Runtime
+from settlement.settings import load_deployer_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The returns desk.")
 imports = typer.Typer(no_args_is_help=True, help="Bring data in.")
@@ -34,6 +35,7 @@ app.add_typer(imports, name="import")
 out = Console()
 err = Console(stderr=True)
 
+Role = Annotated[str | None, typer.Option(help="Address; instead of the file's.")]
 Slug = Annotated[str, typer.Option(help="The merchant's short name.")]
 
 
@@ -98,6 +100,75 @@ def set_up(merchant: Slug = "demo", name: str = "Demo Marketplace") -> None:
     with _runtime() as runtime:
         row = setup.prepare(runtime, merchant, name)
         out.print(f"Merchant {row.slug} is ready ({row.id}).")
+
+
+@app.command("deploy")
+def deploy_contracts(
+    people: Annotated[Path | None, typer.Option(help="JSON: {role: address}.")] = None,
+    admin: Role = None,
+    second_admin: Role = None,
+    operator: Role = None,
+    approver: Role = None,
+    guardian: Role = None,
+    treasurer: Role = None,
+    name: Annotated[str, typer.Option(help="Of the collection.")] = "Undrop Collection",
+    symbol: Annotated[str, typer.Option(help="Of the collection.")] = "UNDROP",
+    return_days: Annotated[
+        int, typer.Option(help="Days to return a token.", min=1, max=36500)
+    ] = 30,
+    royalties_to: Annotated[str | None, typer.Option(help="Default: no royalties.")] = None,
+    royalty: Annotated[int, typer.Option(help="In hundredths of a percent.")] = 500,
+    dollar: Annotated[str | None, typer.Option(help="An ERC-20; default: a test dollar.")] = None,
+    vault: Annotated[
+        str | None, typer.Option(help="Of the merchant: where tokens come back.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="asset:unit:single:daily, in 2^unit minor units; may be repeated."),
+    ] = None,
+) -> None:
+    """Put the contracts on a chain. The key in UNDROP_DEPLOYER_KEY pays, and gets no right.
+
+    Addresses follow from people and collection; what stands there is checked and not sent again.
+    """
+    named = {
+        "admin": admin,
+        "second_admin": second_admin,
+        "operator": operator,
+        "approver": approver,
+        "guardian": guardian,
+        "treasurer": treasurer,
+    }
+    with _refusals():
+        wanted = deployment.Wanted(
+            people=deployment.read_people(people, named),
+            collection=deployment.collection(
+                name,
+                symbol,
+                return_days,
+                deployment.address("vault", vault),
+                royalties_to,
+                royalty,
+            ),
+            dollar=deployment.address("dollar", dollar) if dollar else None,
+            limits=tuple(deployment.read_limit(one) for one in limit or []),
+        )
+        settings = load_deployer_settings()
+        found, changes = deployment.deploy_to_chain(settings, wanted)
+        for line in deployment.summary(settings, found, changes):
+            sys.stdout.write(line + "\n")
+
+
+@app.command("vault")
+def set_vault(
+    address: Annotated[str, typer.Argument(help="A vault that the escrow knows.")],
+    merchant: Slug = "demo",
+) -> None:
+    """Say where a merchant's tokens come back, after two admins have registered it."""
+    with _runtime() as runtime:
+        merchant_by_slug(runtime, merchant)
+        row = setup.set_vault(runtime, merchant, address)
+        out.print(f"Tokens returned to {row.slug} go to {row.vault}.")
 
 
 @app.command("key")

@@ -25,7 +25,8 @@ def send(
 ) -> dict[str, Any]:
     """Send one transaction and return its receipt; `to=None` creates a contract.
 
-    Raises `ChainUnavailable` with the decoded reason where it reverts or is never mined.
+    Raises `ChainUnavailable` with the decoded reason where it reverts, is refused by the node (no
+    coin for its gas) or is never mined.
     """
     call = {"from": signer.address, "data": "0x" + data.hex(), "value": hex(value)}
     if to is not None:
@@ -47,7 +48,10 @@ def send(
             **({} if to is None else {"to": to_checksum(to)}),
         }
     )
-    client.call("eth_sendRawTransaction", "0x" + raw.hex())
+    try:
+        client.call("eth_sendRawTransaction", "0x" + raw.hex())
+    except RpcError as error:
+        raise ChainUnavailable(problem=str(error)) from error
     return _wait(client, tx_hash, patience_s)
 
 

@@ -114,9 +114,13 @@ class ChainClient:
         found: list[dict[str, Any]] = self._unrefused("eth_getLogs", query)
         return found
 
-    def eth_call(self, to: str, data: bytes) -> bytes:
-        """Run a view at the newest block. Raises `RpcError` with the revert data if it reverts."""
-        return _bytes(self.call("eth_call", {"to": to, "data": _hex(data)}, "latest"))
+    def eth_call(self, to: str | None, data: bytes) -> bytes:
+        """Run a view at the newest block. Raises `RpcError` with the revert data if it reverts.
+
+        With `to=None` the data is creation code, and the answer what it would leave as code.
+        """
+        receiver = {} if to is None else {"to": to}
+        return _bytes(self.call("eth_call", {**receiver, "data": _hex(data)}, "latest"))
 
     def eth_calls(
         self, calls: Sequence[tuple[str, bytes]], block: BlockHeader

@@ -39,14 +39,13 @@ PACKAGED = {
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where our contracts stand on a chain, and since which block.
-
-    Collection and dollar are a marketplace's own; a deployment without them has only the escrow.
-    """
+    """Where our contracts stand on a chain, and since which block; Seaport is nobody's."""
 
     chain_id: int
     block: int
     escrow: str
+    seaport: str
+    zone: str
     collection: str
     dollar: str
 
@@ -116,6 +115,13 @@ def encode_call(contract: str, function: str, *args: Any) -> bytes:
     return keccak(text=signature_of(item))[:4] + encode(types, args)
 
 
+def spell_call(contract: str, data: bytes) -> str:
+    """Calldata that `encode_call` made, as people read it: the function and its values."""
+    functions = _members(contract, "function").values()
+    item = next(one for one in functions if keccak(text=signature_of(one))[:4] == data[:4])
+    return _spelled(item, data[4:])
+
+
 def encode_signature(signature: str, *args: Any) -> bytes:
     """Calldata of `name(type,…)`, a function of somebody else's contract; no tuples."""
     types = signature.partition("(")[2][:-1]
@@ -157,11 +163,24 @@ def revert_reason(error: RpcError) -> str:
 
     Never raises, and the text can be stored: revert data is written by any contract on the way.
     """
+    return _said(error.data or "0x", str(error))
+
+
+def item_reason(failed: DecodedEvent) -> str:
+    """Why an item of a batch did nothing, from its ItemFailed event; the same promises.
+
+    The escrow keeps 256 bytes of a reason: what is cut cannot always be read, and is told as hex.
+    """
+    data = failed.args["reason"]
+    return _said(data, "out of gas, or no reason" if data == "0x" else data)
+
+
+def _said(data: str, otherwise: str) -> str:
     try:
-        said = _decode_revert(bytes.fromhex((error.data or "0x")[2:]))
+        said = _decode_revert(bytes.fromhex(data[2:]))
     except (DecodingError, ValueError, OverflowError):
         said = None
-    return printable(said or str(error))
+    return printable(said or otherwise)
 
 
 def _decode_revert(data: bytes) -> str | None:
@@ -172,7 +191,12 @@ def _decode_revert(data: bytes) -> str | None:
     item = _errors().get(data[:4])
     if item is None:
         return None
-    values = decode([abi_type(part) for part in item["inputs"]], data[4:])
+    return _spelled(item, data[4:])
+
+
+def _spelled(item: dict[str, Any], data: bytes) -> str:
+    """A function or error with its values."""
+    values = decode([abi_type(part) for part in item["inputs"]], data)
     said = (_plain(part, value) for part, value in zip(item["inputs"], values, strict=True))
     return f"{item['name']}({', '.join(map(str, said))})"
 

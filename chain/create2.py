@@ -28,7 +28,8 @@ def find_deployer(client: ChainClient, wanted: Sequence[str] = (DEPLOYER,)) -> s
     """The first of these deployers that stands on the chain; raises `ContractsMissing`."""
     deployer = next((one for one in wanted if client.code(one)), None)
     if deployer is None:
-        raise ContractsMissing(problem=f"chain {client.chain_id()} has no CREATE2 deployer")
+        problem = f"chain {client.chain_id()} has no CREATE2 deployer at {' or '.join(wanted)}"
+        raise ContractsMissing(problem=problem)
     return deployer
 
 

@@ -18,10 +18,13 @@ from chain import account, create2
 from chain.addresses import NATIVE
 from chain.client import ChainClient
 from chain.contracts import Deployment, abi_type, artifact, encode_call, view
+from chain.seaport import deploy_seaport
 from chain.signers import Signer
 from chain.typed_data import Domain, read_domain
 from returns.errors import ContractsMissing
 
+#: Names in the EIP-712 domains of the contracts that have roles.
+ESCROW, ZONE = "Undrop ReturnEscrow", "Undrop SeaportReturnZone"
 _DEFAULT_ADMIN = bytes(32)
 
 
@@ -65,43 +68,85 @@ class Limit:
     daily: int
 
 
-def deploy(client: ChainClient, payer: Signer, people: People, own: Collection) -> Deployment:
-    """Escrow, collection and test dollar, each made unless it is there; checked in any case.
+def deploy(
+    client: ChainClient,
+    payer: Signer,
+    people: People,
+    own: Collection,
+    *,
+    dollar: str | None = None,
+    since: int | None = None,
+) -> Deployment:
+    """Escrow, Seaport zone, collection and, unless a `dollar` is named, test dollar.
 
-    Raises `ContractsMissing` where the chain has no CREATE2 deployer, or where what stands at an
+    Each is made if it is missing, as is Seaport where the chain has none. `since`: the block of the
+    escrow, where it is known. Everybody's roles are checked in any case. Raises `ContractsMissing` where the chain has no CREATE2 deployer, or where what stands at an
     address is not ours to trust.
     """
     deployer = create2.find_deployer(client)
-    code = creation_code("ReturnEscrow", astuple(people))
-    since = _since(client, create2.address_of(deployer, create2.NO_SALT, code))
-    escrow = create2.put(client, payer, deployer, code)
-    check(client, escrow, people)
-    terms = (own.vault, own.return_window_s, own.royalties_to, own.royalty)
-    nft = (own.name, own.symbol, people.admin, escrow, *terms)
+    block = _since(client, address_of(people)) if since is None else since
+    escrow = create2.put(client, payer, deployer, _escrow_code(people))
+    seaport = deploy_seaport(client, payer)
+    zone = create2.put(client, payer, deployer, _zone_code(people, seaport))
+    for contract, name in ((escrow, ESCROW), (zone, ZONE)):
+        check(client, contract, people, name)
     return Deployment(
         chain_id=client.chain_id(),
-        block=since,
+        block=block,
         escrow=escrow,
-        collection=create2.put(client, payer, deployer, creation_code("ReturnableNFT", *nft)),
-        dollar=create2.put(client, payer, deployer, creation_code("TestDollar", people.admin)),
+        seaport=seaport,
+        zone=zone,
+        collection=create2.put(client, payer, deployer, _collection_code(people, own)),
+        dollar=dollar or create2.put(client, payer, deployer, _dollar_code(people)),
     )
 
 
-def check(client: ChainClient, escrow: str, people: People) -> None:
+def planned(
+    people: People,
+    own: Collection,
+    chain_id: int,
+    seaport: str,
+    *,
+    dollar: str | None = None,
+    block: int = 0,
+) -> Deployment:
+    """What `deploy` makes, known before: addresses are the same on every chain."""
+    collection = _place(_collection_code(people, own))
+    return Deployment(
+        chain_id=chain_id,
+        block=block,
+        escrow=address_of(people),
+        seaport=seaport,
+        zone=_place(_zone_code(people, seaport)),
+        collection=collection,
+        dollar=dollar or _place(_dollar_code(people)),
+    )
+
+
+def address_of(people: People) -> str:
+    """Where the escrow of these people stands, or will."""
+    return _place(_escrow_code(people))
+
+
+def check(client: ChainClient, contract: str, people: People, name: str = ESCROW) -> None:
     """Everybody has their role and nobody else has it; the domain is the one that is signed for.
 
     Raises `ContractsMissing` with the first difference.
     """
-    for name, (role, wanted) in people.roles().items():
-        count = view(client, escrow, "ReturnEscrow", "getRoleMemberCount", role)
-        found = {
-            view(client, escrow, "ReturnEscrow", "getRoleMember", role, i) for i in range(count)
-        }
+    for title, (role, wanted) in people.roles().items():
+        found = _members(client, contract, role)
         if found != wanted:
-            problem = f"{escrow} has {sorted(found)} as {name}, not {sorted(wanted)}"
+            problem = f"{contract} has {sorted(found)} as {title}, not {sorted(wanted)}"
             raise ContractsMissing(problem=problem)
-    if read_domain(client, escrow) != Domain(client.chain_id(), escrow):
-        raise ContractsMissing(problem=f"{escrow} signs for another domain")
+    if read_domain(client, contract) != Domain(client.chain_id(), contract, name):
+        raise ContractsMissing(problem=f"{contract} signs for another domain")
+
+
+def _members(client: ChainClient, contract: str, role: bytes) -> set[str]:
+    """Who has a role; escrow and zone answer alike."""
+    count = view(client, contract, "ReturnEscrow", "getRoleMemberCount", role)
+    asked = range(count)
+    return {view(client, contract, "ReturnEscrow", "getRoleMember", role, i) for i in asked}
 
 
 def is_deployed(client: ChainClient, deployment: Deployment) -> bool:
@@ -121,12 +166,21 @@ def changes_for(
     ]
 
 
+def propose_and_confirm(change: bytes) -> tuple[bytes, bytes]:
+    """What one admin sends to the escrow, and then another."""
+    propose, confirm = (
+        encode_call("ReturnEscrow", name, change) for name in ("propose", "confirm")
+    )
+    return propose, confirm
+
+
 def by_two_people(
     client: ChainClient, first: Signer, second: Signer, escrow: str, change: bytes
 ) -> None:
     """One admin proposes, another confirms."""
-    account.send(client, first, to=escrow, data=encode_call("ReturnEscrow", "propose", change))
-    account.send(client, second, to=escrow, data=encode_call("ReturnEscrow", "confirm", change))
+    propose, confirm = propose_and_confirm(change)
+    account.send(client, first, to=escrow, data=propose)
+    account.send(client, second, to=escrow, data=confirm)
 
 
 def fund_coin(client: ChainClient, payer: Signer, escrow: str, vault: str, amount: int) -> None:
@@ -146,6 +200,29 @@ def creation_code(name: str, *args: Any) -> bytes:
     constructor = next(item for item in built["abi"] if item["type"] == "constructor")
     types = [abi_type(part) for part in constructor["inputs"]]
     return bytes.fromhex(built["bytecode"]["object"][2:]) + encode(types, args)
+
+
+def _escrow_code(people: People) -> bytes:
+    return creation_code("ReturnEscrow", astuple(people))
+
+
+def _zone_code(people: People, seaport: str) -> bytes:
+    return creation_code("SeaportReturnZone", astuple(people), seaport)
+
+
+def _collection_code(people: People, own: Collection) -> bytes:
+    terms = (own.vault, own.return_window_s, own.royalties_to, own.royalty)
+    return creation_code(
+        "ReturnableNFT", own.name, own.symbol, people.admin, address_of(people), *terms
+    )
+
+
+def _dollar_code(people: People) -> bytes:
+    return creation_code("TestDollar", people.admin)
+
+
+def _place(code: bytes) -> str:
+    return create2.address_of(create2.DEPLOYER, create2.NO_SALT, code)
 
 
 def _role(name: str) -> bytes:

@@ -24,7 +24,7 @@ from chain.seaport import (
     digest,
     order_hash,
 )
-from chain.signatures import normalise, verify
+from chain.signatures import is_wrapped, normalise, verify
 from chain.simulation import is_revert
 from returns.errors import ChainUnavailable, ListingInvalid, OrderSignatureInvalid
 
@@ -91,7 +91,8 @@ def sign_order(
     """
     hashed = digest(order, seaport)
     signature = normalise(order.offerer, hashed, sign(hashed))
-    if not verify(client, order.offerer, hashed, signature):
+    # Seaport does not know EIP-6492: a wallet has to exist before it can sell.
+    if is_wrapped(signature) or not verify(client, order.offerer, hashed, signature):
         raise OrderSignatureInvalid(offerer=order.offerer, order="0x" + order_hash(order).hex())
     return signature
 

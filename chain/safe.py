@@ -92,11 +92,17 @@ def deploy_vault(
     contracts = deploy_contracts(client, payer)
     address = vault_address(contracts, first, threshold, salt)
     if not client.code(address):
-        data = encode_signature(
-            _CREATE, contracts.singleton, _setup(contracts, first, threshold), salt
-        )
+        data = creation_call(contracts, first, threshold, salt)
         account.send(client, payer, to=contracts.factory, data=data)
     return read(client, address)
+
+
+def creation_call(
+    contracts: SafeContracts, owners: Sequence[str], threshold: int, salt: int = 0
+) -> bytes:
+    """Calldata for the factory that puts a Safe at its `vault_address`; raises as that does."""
+    setup = _setup(contracts, _possible(owners, threshold), threshold)
+    return encode_signature(_CREATE, contracts.singleton, setup, salt)
 
 
 def read(client: ChainClient, address: str) -> Safe:

@@ -146,9 +146,16 @@ def deploy_seaport(client: ChainClient, payer: Signer) -> str:
     if client.code(CANONICAL):
         return CANONICAL
     deployer = create2.find_deployer(client)
-    controller = create2.put(client, payer, deployer, _creation_code("LocalConduitController"))
-    code = _creation_code("Seaport") + encode(["address"], [controller])
-    return create2.put(client, payer, deployer, code)
+    for code in _own_code():
+        address = create2.put(client, payer, deployer, code)
+    return address
+
+
+def place_of(client: ChainClient) -> str:
+    """Where Seaport stands on this chain, or where `deploy_seaport` would put it."""
+    if client.code(CANONICAL):
+        return CANONICAL
+    return create2.address_of(create2.DEPLOYER, create2.NO_SALT, _own_code()[-1])
 
 
 def read(client: ChainClient, address: str) -> Seaport:
@@ -244,6 +251,13 @@ def order_status(client: ChainClient, seaport: Seaport, hashed: bytes) -> OrderS
 def counter_of(client: ChainClient, seaport: Seaport, offerer: str) -> int:
     """The counter that an order signed now must carry."""
     return int(view(client, seaport.address, _NAME, "getCounter", offerer))
+
+
+def _own_code() -> tuple[bytes, bytes]:
+    """Creation code of a conduit controller, and of a Seaport that knows it."""
+    controller = _creation_code("LocalConduitController")
+    place = create2.address_of(create2.DEPLOYER, create2.NO_SALT, controller)
+    return controller, _creation_code("Seaport") + encode(["address"], [place])
 
 
 def _creation_code(name: str) -> bytes:

@@ -1,15 +1,24 @@
-"""Signature checks: ordinary accounts off chain, contract wallets by EIP-1271. Never throwing."""
+"""Signature checks, never throwing: keys off chain, contract wallets by EIP-1271 and EIP-6492.
+
+An ordinary account that has delegated to code (EIP-7702) is both: its key signs for it, and so does
+whatever its code accepts.
+"""
 
 from coincurve import PublicKey
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from chain.client import ChainClient, RpcError
+from chain.contracts import artifact
 
 #: Half the order of secp256k1: an s above it is the malleable twin of a signature (EIP-2).
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 #: isValidSignature(bytes32,bytes), and what it answers (EIP-1271).
 _MAGIC = bytes.fromhex("1626ba7e")
+
+#: Ends a signature of a wallet that may not be deployed yet (EIP-6492).
+_UNDEPLOYED = bytes.fromhex("6492" * 16)
 
 
 def recover(digest: bytes, signature: bytes) -> str | None:
@@ -42,13 +51,41 @@ def normalise(holder: str, digest: bytes, signature: bytes) -> bytes:
     return signature
 
 
+def wrap_undeployed(factory: str, call: bytes, inner: bytes) -> bytes:
+    """The signature of a wallet that `call` to `factory` deploys (EIP-6492).
+
+    `inner` is what the wallet accepts once it is there. Good before and after the deployment.
+    """
+    return encode(["address", "bytes", "bytes"], [factory, call, inner]) + _UNDEPLOYED
+
+
+def is_wrapped(signature: bytes) -> bool:
+    """Whether this is an EIP-6492 signature, which few contracts but our escrow understand."""
+    return len(signature) > 32 and signature.endswith(_UNDEPLOYED)
+
+
 def verify(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
-    """Whether `holder` signed: first ecrecover, then the holder's contract if it is one."""
+    """Whether `holder` signed, as the escrow would find it; nothing is sent.
+
+    First ecrecover, then the holder's contract, deployed in simulation if the signature says how.
+    """
     if recover(digest, signature) == holder:
         return True
+    if is_wrapped(signature):
+        return _would_agree(client, holder, digest, signature)
     if not client.code(holder):
         return False
     return _contract_agrees(client, holder, digest, signature)
+
+
+def _would_agree(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
+    """Run by a contract that exists for this one call: see `contracts/src/WalletCheck.sol`."""
+    code = bytes.fromhex(artifact("WalletCheck")["bytecode"]["object"][2:])
+    asked = encode(["address", "bytes32", "bytes"], [holder, digest, signature])
+    try:
+        return client.eth_call(None, code + asked) == (1).to_bytes(32, "big")
+    except RpcError:
+        return False
 
 
 def _contract_agrees(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:

@@ -253,6 +253,11 @@ class SafeNonceDiffers(Conflict):
     next_step = "See whether it was executed already; if not, have it signed again at that nonce."
 
 
+class DeploymentDiffers(Conflict):
+    sentence = "{file} is about another deployment: {problem}."
+    next_step = "Ask for what the file has, or name another folder with UNDROP_HOME."
+
+
 class LedgerUnbalanced(Conflict):
     sentence = "The postings of {asset} sum to {total}, not to zero."
     next_step = "Nothing was booked; this is a fault of ours."

@@ -5,40 +5,77 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chain.local import anvil_addresses
 from chain.signers import LocalSigner
 from returns.errors import SettingsInvalid
 
+_S = TypeVar("_S", bound=BaseSettings)
+
 #: What local use falls back to; refused everywhere else.
 _LOCAL_SECRET = "local-only"  # noqa: S105
 
 
-class Settings(BaseSettings):
-    """Everything that differs between a laptop and a cluster."""
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("must be an address such as http://127.0.0.1:8545")
+    return url
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class ChainSettings(BaseSettings):
+    """Which chain, and where this installation keeps its files."""
 
     model_config = SettingsConfigDict(env_prefix="UNDROP_", extra="ignore", frozen=True)
 
     environment: Literal["local", "production"] = "local"
     home: Path = Field(default=Path("var"), description="files of this installation")
+    rpc_url: Address = "http://127.0.0.1:8545"
+    chain_id: int = Field(default=31337, ge=1)
+
+    @cached_property
+    def deployment_file(self) -> Path:
+        """Where the addresses of our contracts are written."""
+        return self.home / f"deployment-{self.chain_id}.json"
+
+
+class DeployerSettings(ChainSettings):
+    """All that putting the contracts on a chain takes: no secret of the product, and one key.
+
+    The key pays and gets no right; processes of the product do not read it.
+    """
+
+    deployer_key: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _has_key(self) -> Self:
+        if not self.deployer_key.get_secret_value():
+            raise ValueError("UNDROP_DEPLOYER_KEY is not set: the key of who pays the deployment")
+        return self
+
+
+class Settings(ChainSettings):
+    """Everything that differs between a laptop and a cluster."""
+
     database_url: str = Field(default="", description="empty: SQLite in the home folder")
     broker_url: str = Field(default="", description="empty: files in the home folder")
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
 
-    rpc_url: str = "http://127.0.0.1:8545"
-    chain_id: int = Field(default=31337, ge=1)
     confirmations: int = Field(default=1, ge=1, description="blocks until a fact is acted on")
     finality: int = Field(default=3, ge=1, description="blocks until nothing can undo it")
     operator_key: SecretStr = SecretStr("")
 
     secret_key: SecretStr = Field(default=SecretStr(_LOCAL_SECRET), description="client tokens")
-    processor_url: str = "http://127.0.0.1:8090"
+    processor_url: Address = "http://127.0.0.1:8090"
     processor_key: SecretStr = SecretStr(_LOCAL_SECRET)
     webhook_secret: SecretStr = Field(
         default=SecretStr("whsec_bG9jYWwtb25seS1sb2NhbC1vbmx5LWxvY2FsLW9ubHk="),
@@ -50,14 +87,6 @@ class Settings(BaseSettings):
     commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
     processor_worst_case_seconds: int = Field(default=5 * 86_400)
     lease_seconds: int = Field(default=10, ge=1)
-
-    @field_validator("rpc_url", "processor_url")
-    @classmethod
-    def _is_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError("must be an address such as http://127.0.0.1:8545")
-        return url
 
     @model_validator(mode="after")
     def _refuse_local_secrets(self) -> Self:
@@ -78,11 +107,6 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{(self.home / 'undrop.db').absolute()}"
 
     @cached_property
-    def deployment_file(self) -> Path:
-        """Where the addresses of our contracts are written."""
-        return self.home / f"deployment-{self.chain_id}.json"
-
-    @cached_property
     def model_file(self) -> Path:
         """Where the trained model lies."""
         return self.home / "model.json"
@@ -95,8 +119,17 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raises `SettingsInvalid` with the first problem, never a value."""
+    return _read(Settings)
+
+
+def load_deployer_settings() -> DeployerSettings:
+    """The same for a deployment."""
+    return _read(DeployerSettings)
+
+
+def _read(kind: type[_S]) -> _S:
     try:
-        return Settings()
+        return kind()
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
         where = "".join(f"UNDROP_{str(part).upper()}: " for part in first["loc"])

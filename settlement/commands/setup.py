@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlmodel import select
 
 from chain import deploy
-from chain.addresses import NATIVE, fiat_asset
-from chain.contracts import Deployment
+from chain.addresses import NATIVE, fiat_asset, parse_address
+from chain.contracts import Deployment, view
 from chain.local import (
     ADMIN,
     APPROVER,
@@ -23,7 +23,7 @@ from chain.local import (
 from chain.safe import deploy_vault
 from chain.signers import LocalSigner
 from returns import migrate
-from returns.errors import ContractsMissing, SettingsInvalid
+from returns.errors import ContractsMissing, FieldInvalid, SettingsInvalid
 from returns.money import iso_number
 from returns.tables import Chain, Merchant, PolicyRow
 from settlement.runtime import Runtime
@@ -137,6 +137,24 @@ def open_locally(runtime: Runtime, merchant: Merchant, vault: str) -> Merchant:
     with runtime.database.write() as session:
         row = session.get_one(Merchant, merchant.id)
         row.vault = vault
+        return row
+
+
+def set_vault(runtime: Runtime, slug: str, vault: str) -> Merchant:
+    """Name the merchant's vault, once two admins have registered it at the escrow.
+
+    Raises `AddressInvalid`, `ContractsMissing` where the escrow does not know it, and `FieldInvalid`
+    for another vault than the merchant has: tokens are on their way to that one.
+    """
+    address = parse_address(vault)
+    escrow = runtime.deployment.escrow
+    if not view(runtime.client, escrow, "ReturnEscrow", "isMerchant", address):
+        raise ContractsMissing(problem=f"the escrow knows no merchant with the vault {address}")
+    with runtime.database.write() as session:
+        row = session.exec(select(Merchant).where(Merchant.slug == slug)).one()
+        if row.vault not in (None, address):
+            raise FieldInvalid(field="vault", problem=f"{slug} has {row.vault}, for good")
+        row.vault = address
         return row
 
 

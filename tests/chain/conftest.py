@@ -1,5 +1,16 @@
 """The chain tests' fixtures."""
 
 from chain_fixtures import books, chain, clock, postgres, postgres_url, sqlite, stage
+from chain_life import life, opened
 
-__all__ = ["books", "chain", "clock", "postgres", "postgres_url", "sqlite", "stage"]
+__all__ = [
+    "books",
+    "chain",
+    "clock",
+    "life",
+    "opened",
+    "postgres",
+    "postgres_url",
+    "sqlite",
+    "stage",
+]

@@ -39,6 +39,7 @@ from chain.seaport import (
     validation,
     wallet_request,
 )
+from chain.signatures import verify, wrap_undeployed
 from chain.typed_data import typed_data_digest
 from returns.errors import (
     ChainUnavailable,
@@ -328,6 +329,17 @@ def test_a_contract_vault_refuses_a_strangers_signature_and_cancels_by_itself(
     refused(market, order, theirs, "BadContractSignature|InvalidSigner")
     market.run(market.seaport.address, cancellation(order))
     refused(market, order, signature, "OrderIsCancelled")
+
+
+def test_a_wrapped_signature_cannot_sell_although_the_wallet_agrees(market: Market) -> None:
+    """Our escrow understands EIP-6492, Seaport does not: it would refuse every buyer."""
+    lot = market.lot(market.plain, owner=market.wallet)
+    order, signature = market.listed(lot, vault=market.wallet)
+    wrapped = wrap_undeployed(ZERO, b"", signature)
+    assert verify(market.client, market.wallet, digest(order, market.seaport), wrapped)
+    with pytest.raises(OrderSignatureInvalid):
+        sign_order(market.client, market.seaport, order, lambda _: wrapped)
+    refused(market, order, wrapped, "BadContractSignature|InvalidSigner")
 
 
 @pytest.mark.parametrize("owners", [1, 2, 3, 5])

@@ -21,6 +21,8 @@ DEPLOYMENT = Deployment(
     chain_id=31337,
     block=1,
     escrow="0x" + "e5" * 20,
+    seaport="0x" + "5e" * 20,
+    zone="0x" + "20" * 20,
     collection="0x" + "c0" * 20,
     dollar="0x" + "d0" * 20,
 )

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.client import RpcError
-from chain.contracts import revert_reason
+from chain.contracts import (
+    DecodedEvent,
+    encode_call,
+    item_reason,
+    revert_reason,
+    spell_call,
+)
 
 
 def said(data: bytes, message: str = "execution reverted") -> str:
@@ -50,3 +56,25 @@ def test_a_strangers_text_can_be_stored(text: str) -> None:
         assert len(reason) <= 500
         assert "\0" not in reason
         reason.encode()
+
+
+def failed(reason: bytes) -> DecodedEvent:
+    return DecodedEvent("ItemFailed", {"reason": "0x" + reason.hex()})
+
+
+def test_a_failed_item_says_why() -> None:
+    line = b"\x07" * 32
+    early = error("ReturnEscrowWrongState(bytes32,uint8)", line, 3)
+    assert item_reason(failed(early)) == f"ReturnEscrowWrongState(0x{line.hex()}, 3)"
+    assert item_reason(failed(b"")) == "out of gas, or no reason"
+
+
+def test_a_reason_that_was_cut_is_told_as_it_is() -> None:
+    cut = error("Error(string)", "x" * 400)[:256]
+    assert item_reason(failed(cut)) == "0x" + cut.hex()[:498]
+
+
+def test_calldata_is_spelled_out() -> None:
+    vault = "0x" + "fa" * 20
+    call = encode_call("ReturnEscrow", "registerMerchant", vault)
+    assert spell_call("ReturnEscrow", call) == f"registerMerchant({vault})"

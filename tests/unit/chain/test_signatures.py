@@ -1,12 +1,13 @@
 """Signatures of ordinary accounts: who signed, or nobody; never an exception."""
 
 import pytest
+from eth_abi.abi import decode
 from eth_account import Account
 from eth_keys import keys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.signatures import normalise, recover
+from chain.signatures import is_wrapped, normalise, recover, wrap_undeployed
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 KEY = "0x" + "42" * 32
@@ -113,3 +114,24 @@ def test_brings_a_keys_signature_into_the_contracts_form() -> None:
 @given(st.binary(max_size=200))
 def test_leaves_what_is_not_the_holders_own_signature_alone(signature: bytes) -> None:
     assert normalise(SIGNER, DIGEST, signature) == signature
+
+
+addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
+
+
+@given(addresses, st.binary(max_size=300), st.binary(max_size=300))
+def test_a_wrapping_has_what_deploys_the_wallet_and_ends_in_the_mark(
+    factory: str, call: bytes, inner: bytes
+) -> None:
+    wrapped = wrap_undeployed(factory, call, inner)
+    assert wrapped[-32:].hex() == "6492" * 16
+    assert decode(["address", "bytes", "bytes"], wrapped[:-32]) == (factory, call, inner)
+    assert is_wrapped(wrapped)
+    assert recover(DIGEST, wrapped) is None
+    assert normalise(SIGNER, DIGEST, wrapped) == wrapped
+
+
+@given(digests)
+def test_a_keys_signature_is_never_taken_for_a_wrapping(digest: bytes) -> None:
+    assert not is_wrapped(sign(digest))
+    assert not is_wrapped(bytes.fromhex("6492" * 16))

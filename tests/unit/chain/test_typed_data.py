@@ -1,6 +1,5 @@
 """Typed data against the vectors that others published, and the message of ours."""
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
+from typed_vectors import VECTORS, as_request, beside, published
 
 from chain.signatures import recover
 from chain.typed_data import (
@@ -23,23 +23,9 @@ from chain.typed_data import (
 )
 from returns.ids import from_bytes32
 
-VECTORS = Path(__file__).parents[4] / "shared/data/vectors"
-ETHERS = VECTORS / "typed_data/typed-data.json.gz"
 MESSAGES = VECTORS / "eip712_messages"
 ESCROW = "0x" + "e5" * 20
 DOMAIN = Domain(1, ESCROW)
-
-_DOMAIN = {
-    "name": "string",
-    "version": "string",
-    "chainId": "uint256",
-    "verifyingContract": "address",
-    "salt": "bytes32",
-}
-
-beside = pytest.mark.skipif(
-    not ETHERS.exists(), reason="the published vectors are not beside the project"
-)
 
 
 def an_authorization(**changes: Any) -> ReturnAuthorization:
@@ -61,23 +47,11 @@ def an_authorization(**changes: Any) -> ReturnAuthorization:
     return ReturnAuthorization(**(fields | changes))
 
 
-def _as_request(vector: dict[str, Any]) -> dict[str, Any]:
-    known = [{"name": n, "type": t} for n, t in _DOMAIN.items() if n in vector["domain"]]
-    return {
-        "types": {"EIP712Domain": known, **vector["types"]},
-        "primaryType": vector["primaryType"],
-        "domain": vector["domain"],
-        "message": vector["data"],
-    }
-
-
 @beside
 def test_every_published_digest_and_signature_is_ours_too() -> None:
-    vectors = json.loads(gzip.decompress(ETHERS.read_bytes()))
-    assert len(vectors) == 130
     signed = 0
-    for vector in vectors:
-        found = typed_data_digest(_as_request(vector))
+    for vector in published():
+        found = typed_data_digest(as_request(vector))
         assert "0x" + found.hex() == vector["digest"], vector["name"]
         if "signature" in vector:
             signer = Account.from_key(vector["privateKey"]).address.lower()
