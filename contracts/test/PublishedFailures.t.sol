@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {MerchantFloat} from "../src/MerchantFloat.sol";
 import {Operated} from "../src/Operated.sol";
-import {Remedy, ReturnAuthorization} from "../src/ReturnAuthorization.sol";
-import {State} from "../src/ReturnEscrow.sol";
+import {ReturnAuthorization} from "../src/ReturnAuthorization.sol";
+import {ReturnEscrow, State} from "../src/ReturnEscrow.sol";
 import {ReturnableNFT} from "../src/ReturnableNFT.sol";
 import {BatchRun} from "./BatchRun.sol";
 import {RefusingRecipient} from "./mocks/Accounts.sol";
@@ -180,11 +180,15 @@ contract PublishedFailuresTest is BatchRun {
         bytes32 before = _fingerprint();
         bytes[] memory items = _list(abi.encodePacked(release, OPERATOR));
         bytes memory call = abi.encodeCall(escrow.batch, (items, GAS_EACH));
-        assertEq(forwarder.forward(address(escrow), call, OPERATOR), err, "a batch");
-        assertEq(forwarder.forward(address(escrow), release, OPERATOR), err, "an operator's call");
+        vm.expectRevert(err);
+        forwarder.forward(address(escrow), call, OPERATOR);
+        vm.expectRevert(err);
+        forwarder.forward(address(escrow), release, OPERATOR);
         call = abi.encodeCall(escrow.cancel, (_good(0)));
-        err = abi.encodeWithSignature("ReturnEscrowNotHolder(bytes32,address)", _good(0).line, address(forwarder));
-        assertEq(forwarder.forward(address(escrow), call, customer), err, "a holder's");
+        vm.expectRevert(
+            abi.encodeWithSelector(ReturnEscrow.ReturnEscrowNotHolder.selector, _good(0).line, address(forwarder))
+        );
+        forwarder.forward(address(escrow), call, customer);
         assertEq(_fingerprint(), before, "nothing moved");
     }
 

@@ -42,8 +42,11 @@ contract WalletFactory {
 
 /// @notice Appends to a call who it says is calling (ERC-2771).
 contract Forwarder {
-    /// @return result What came back, also from a revert.
-    function forward(address target, bytes calldata call, address sender) external returns (bytes memory result) {
-        (, result) = target.call(abi.encodePacked(call, sender));
+    /// @dev As a forwarder does: what the call reverts with, it reverts with too.
+    function forward(address target, bytes calldata call, address sender) external {
+        (bool ok, bytes memory reason) = target.call(abi.encodePacked(call, sender));
+        if (!ok) {
+            assembly ("memory-safe") { revert(add(reason, 0x20), mload(reason)) }
+        }
     }
 }
