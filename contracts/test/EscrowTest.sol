@@ -7,11 +7,13 @@ import {Remedy, ReturnAuthorization} from "../src/ReturnAuthorization.sol";
 import {ReturnEscrow, State} from "../src/ReturnEscrow.sol";
 import {ReturnableNFT} from "../src/ReturnableNFT.sol";
 import {TestDollar} from "../src/TestDollar.sol";
+import {TokenCustody} from "../src/TokenCustody.sol";
 import {Signatures} from "../src/lib/Signatures.sol";
 import {Test} from "./Test.sol";
 import {Plain1155} from "./mocks/HonestTokens.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @notice Two merchants with floats, a customer with a token of each standard, and helpers that sign and compare.
 abstract contract EscrowTest is Test {
@@ -21,6 +23,9 @@ abstract contract EscrowTest is Test {
     bytes32 internal LINE;
     uint256 internal constant KEY = 0xC0FFEE;
     uint256 internal constant APPROVER_KEY = 0xA99;
+    bytes32 internal constant TYPEHASH = keccak256(
+        "ReturnAuthorization(bytes32 line,address vault,address holder,address token,uint256 tokenId,uint256 amount,uint8 remedy,address asset,uint256 refund,address recipient,uint48 deadline,uint48 reclaimAfter,uint48 commitUntil)"
+    );
     uint256 internal constant CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
     address internal constant NATIVE = 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE;
     address internal constant DEAD = 0x000000000000000000000000000000000000dEaD;
@@ -274,5 +279,64 @@ abstract contract EscrowTest is Test {
 
     function _assertState(bytes32 line, State state) internal view {
         assertEq(uint256(escrow.stateOf(line)), uint256(state), "state");
+    }
+
+    /// @dev The operator's call goes through.
+    function _operate(bytes memory call) internal {
+        vm.prank(OPERATOR);
+        (bool ok, bytes memory reason) = address(escrow).call(call);
+        assertTrue(ok, vm.toString(reason));
+    }
+
+    function _pause() internal {
+        vm.prank(GUARDIAN);
+        escrow.pause();
+    }
+
+    /// @dev An amount of the ERC-1155 token 3, to be refunded to the card.
+    function _multiAuth(uint256 amount) internal view returns (ReturnAuthorization memory auth) {
+        auth = _depositAuth();
+        (auth.token, auth.tokenId, auth.amount) = (address(multi), 3, amount);
+    }
+
+    /// @dev Token 7 against token 8, which the vault has to have.
+    function _replacementAuth() internal view returns (ReturnAuthorization memory auth) {
+        auth = _depositAuth();
+        (auth.remedy, auth.asset, auth.refund) = (uint8(Remedy.Replacement), address(nft), 8);
+    }
+
+    /// @dev The struct hash by Solidity's own encoder, independent of the contract's.
+    function _hash(ReturnAuthorization memory auth) internal pure returns (bytes32) {
+        return keccak256(abi.encode(TYPEHASH, auth));
+    }
+
+    function _idUsed(bytes32 id, State state) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(ReturnEscrow.ReturnEscrowIdUsed.selector, id, state);
+    }
+
+    function _notHeld(address token, uint256 tokenId, address account, uint256 held)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(TokenCustody.TokenNotHeld.selector, token, tokenId, account, held);
+    }
+
+    function _transferFailed(address token, uint256 tokenId, bytes memory reason) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(TokenCustody.TokenTransferFailed.selector, token, tokenId, reason);
+    }
+
+    function _wrongRemedy(uint8 remedy) internal view returns (bytes memory) {
+        return abi.encodeWithSelector(ReturnEscrow.ReturnEscrowWrongRemedy.selector, LINE, remedy);
+    }
+
+    /// @dev What a signature that does not fit is refused with: it names whose key it was, if anybody's.
+    function _signatureInvalid(address signer, bytes32 digest, bytes memory signature)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        (address recovered,,) = ECDSA.tryRecover(digest, signature);
+        return abi.encodeWithSelector(Signatures.SignatureInvalid.selector, signer, recovered, digest);
     }
 }

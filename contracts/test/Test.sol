@@ -23,6 +23,7 @@ interface Vm {
     function roll(uint256 number) external;
     function chainId(uint256 id) external;
     function deal(address account, uint256 balance) external;
+    function etch(address account, bytes calldata code) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;

@@ -4,14 +4,14 @@ pragma solidity ^0.8.28;
 import {WalletCheck} from "../src/WalletCheck.sol";
 import {Test} from "./Test.sol";
 import {ContractWallet} from "./mocks/Accounts.sol";
-import {WalletFactory} from "./mocks/Wallets.sol";
+import {SlowFactory} from "./mocks/Wallets.sol";
 
 contract WalletCheckTest is Test {
     uint256 private constant KEY = 0xC0FFEE;
     bytes32 private constant DIGEST = keccak256("what was signed");
     bytes32 private constant UNDEPLOYED = 0x6492649264926492649264926492649264926492649264926492649264926492;
 
-    WalletFactory private factory = new WalletFactory();
+    SlowFactory private factory = new SlowFactory();
 
     function test_accepts_wallet_that_does_not_exist_yet() public {
         assertEq(_answer(_wallet(), _wrapped(KEY, 0)), abi.encode(true), "the wallet would accept");

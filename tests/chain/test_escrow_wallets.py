@@ -60,7 +60,7 @@ def test_a_safe_that_is_not_deployed_yet_returns_its_token(life: Life) -> None:
 
 def test_wrappings_that_deploy_nothing_or_another_wallet_are_refused(life: Life) -> None:
     client = life.stage.client
-    factory = create(client, "WalletFactory", file="Wallets")
+    factory = create(client, "SlowFactory", file="Wallets")
     wallet = wallet_of(life, factory)
     auth = tokens_of(life, wallet)
     inner, call = life.sign(auth), creation(HOLDER.address)
