@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from desk import ADDRESSES, Desk
+from doors import open_door
 from eth_abi import encode
 from eth_utils.crypto import keccak
 from fake_chain import DEPLOYMENT, FakeChain
@@ -298,6 +299,15 @@ def test_every_offer_says_how_its_token_reaches_the_escrow(desk: Desk) -> None:
     found = [offer["way"] for offer in offers(desk, rma)]
     assert [one["kind"] for one in found] == ["preapproved"] * 2
     assert [(one["approve"], one["revoke"]["from"]) for one in found] == [(None, HOLDER)] * 2
+
+
+def test_the_way_goes_out_over_http_as_plain_words(desk: Desk) -> None:
+    rma = desk.ask(desk.buy())["rma"]
+    answer = open_door(desk).send("GET", f"/v1/returns/{rma}/authorization")
+    (offer,) = answer.json()["authorizations"]
+    assert set(offer["way"]) == {"kind", "explanation", "approve", "revoke"}
+    assert offer["way"]["kind"] == "preapproved"
+    assert offer["way"]["revoke"]["chainId"] == hex(CHAIN_ID)
 
 
 def test_a_signed_offer_has_no_way_to_tell(desk: Desk) -> None:
