@@ -80,8 +80,8 @@ def deploy(
     """Escrow, Seaport zone, collection and, unless a `dollar` is named, test dollar.
 
     Each is made if it is missing, as is Seaport where the chain has none. `since`: the block of the
-    escrow, where it is known. Everybody's roles are checked in any case. Raises `ContractsMissing` where the chain has no CREATE2 deployer, or where what stands at an
-    address is not ours to trust.
+    escrow, where it is known. Everybody's roles are checked in any case. Raises `ContractsMissing`
+    where the chain has no CREATE2 deployer, or what stands at an address is not ours to trust.
     """
     deployer = create2.find_deployer(client)
     block = _since(client, address_of(people)) if since is None else since

@@ -235,7 +235,7 @@ contract ReturnEscrow is MerchantFloat, TokenCustody {
         emit Refunded(refund.id, refund.vault, refund.recipient, refund.asset, refund.amount);
     }
 
-    /// @notice Asks a token for the approval that its owner signed (ERC-4494, ERC-7604), to be followed in the same batch
+    /// @notice Asks a token for the approval that its owner signed (ERC-4494), to be followed in the same batch
     /// by what needs it. Tried and not required: anybody may have brought the same permit before, with the same effect.
     /// @param token Collection.
     /// @param tokenId Whose owner signed.

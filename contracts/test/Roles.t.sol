@@ -390,11 +390,6 @@ contract RolesTest is EscrowTest {
         assertEq(until, expires, "expires");
     }
 
-    function _pause() private {
-        vm.prank(GUARDIAN);
-        escrow.pause();
-    }
-
     function _unpause() private {
         vm.prank(GUARDIAN);
         escrow.unpause();

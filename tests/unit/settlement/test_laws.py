@@ -183,8 +183,8 @@ class Laws(RuleBasedStateMachine):
         lines = {x.id for x in self.desk.rows(ReturnLine) if x.order_line_id in bought}
         legs = {str(x.id): x for x in self.desk.rows(Leg) if x.line_id in lines}
         fiat = sum(r.amount for r in self.desk.processor.paid() if r.key in legs)
-        swaps = {"0x" + x.id.bytes.rjust(32, b"\0").hex() for x in legs.values()}
-        crypto = sum(v for k, (_, v) in self.desk.chain.state.paid.items() if k in swaps)
+        swaps = {line.hex for line in lines}
+        crypto = sum(v for k, (_, v) in self.desk.chain.state.paid.items() if k[-32:] in swaps)
         credit = sum(x.amount for x in legs.values()
                      if x.kind is LegKind.CREDIT and x.state is LegState.FINAL)  # fmt: skip
         return fiat + crypto + credit
