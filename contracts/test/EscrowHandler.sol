@@ -96,13 +96,13 @@ contract EscrowHandler is EscrowBooks {
 
     function commit(uint256 which, uint256 seed) external onTime {
         if (_auths.length == 0) return;
-        ReturnAuthorization memory auth = _pick(which);
+        ReturnAuthorization memory auth = _pickHeld(which, true);
         _call(OPERATOR, abi.encodeCall(ESCROW.commit, (auth, _approval(seed, _due(auth)))), 0);
     }
 
     /// @dev Ends a hold in one of the ways that an operator has.
     function end(uint256 which, uint256 seed) external onTime {
-        if (_auths.length > 0) _call(OPERATOR, _ending(_pick(which), seed), 0);
+        if (_auths.length > 0) _call(OPERATOR, _ending(_pickHeld(which, false), seed), 0);
     }
 
     function payOut(uint256 seed) external onTime {
@@ -159,18 +159,17 @@ contract EscrowHandler is EscrowBooks {
         if (seed % 5 == 4) _call(who, abi.encodeCall(ESCROW.cancel, (_pick(which))), 0);
     }
 
-    /// @dev Every other time at the first reclaim date itself, or the second after it, if that is still to come.
+    /// @dev Also at each of the two dates that the holder signed, and in the second after it, if that is still to come.
     function reclaim(uint256 which, uint256 dice) external onTime {
         if (_auths.length == 0) return;
-        ReturnAuthorization memory auth = _pick(which);
+        ReturnAuthorization memory auth = _pickHeld(which, false);
         State was = state[auth.line];
-        bool held = was == State.Held || was == State.Committed;
-        if (held && dice % 2 == 0 && clock < auth.reclaimAfter) clock = auth.reclaimAfter + (dice >> 1) % 2;
+        uint256 date = (dice % 4 < 2 ? auth.reclaimAfter : auth.commitUntil) + dice % 2;
+        if ((dice >> 2) % 4 == 0 && clock < date) clock = date;
         vm.warp(clock);
+        bool due = (was == State.Held || was == State.Committed) && clock > _dateOf(auth, was);
         bool ok = _call(auth.holder, abi.encodeCall(ESCROW.reclaim, (auth, auth.holder)), 0);
-        _must(
-            ok == (held && clock > _dateOf(auth, was)), "after the date, and never before, the depositor has the token"
-        );
+        _must(ok == due, "after the date, and never before, the depositor has the token");
     }
 
     function cancel(uint256 which) external onTime {
@@ -233,6 +232,19 @@ contract EscrowHandler is EscrowBooks {
 
     function _pick(uint256 which) private view returns (ReturnAuthorization memory) {
         return _auths[_index(which)];
+    }
+
+    /// @dev The next line from there on that is held (and could be committed), if one is near.
+    function _pickHeld(uint256 which, bool committable) private view returns (ReturnAuthorization memory) {
+        uint256 index = _index(which);
+        for (uint256 i = 0; i < 32; ++i) {
+            ReturnAuthorization storage auth = _auths[(index + i) % _auths.length];
+            State found = state[auth.line];
+            bool outside = auth.remedy == uint8(Remedy.FiatRefund) || auth.remedy == uint8(Remedy.StoreCredit);
+            if (found == State.Held && (outside || !committable)) return auth;
+            if (found == State.Committed && !committable) return auth;
+        }
+        return _auths[index];
     }
 
     /// @dev Every second time one of the newest four, which are likelier to be open.
