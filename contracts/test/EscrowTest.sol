@@ -51,8 +51,9 @@ abstract contract EscrowTest is Test {
         vm.warp(START);
         (customer, approver) = (vm.addr(KEY), vm.addr(APPROVER_KEY));
         LINE = _line(customer, UUID);
-        escrow = new ReturnEscrow(_people());
-        nft = new ReturnableNFT("Acme", "ACM", address(this), address(escrow), ACME, 14 days, ACME, 500);
+        escrow = ReturnEscrow(_deployed("ReturnEscrow", abi.encode(_people())));
+        bytes memory args = abi.encode("Acme", "ACM", address(this), address(escrow), ACME, 14 days, ACME, 500);
+        nft = ReturnableNFT(_deployed("ReturnableNFT", args));
         multi = new Plain1155();
         dollar = new TestDollar(address(this));
         _change(abi.encodeCall(escrow.registerMerchant, (ACME)));

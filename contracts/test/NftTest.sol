@@ -29,7 +29,8 @@ abstract contract NftTest is Test {
         vm.roll(BLOCK);
         customer = vm.addr(KEY);
         vault = new MoodyVault();
-        nft = new ReturnableNFT("Acme", "ACM", address(this), ESCROW, address(vault), WINDOW, OTHER, 500);
+        bytes memory args = abi.encode("Acme", "ACM", address(this), ESCROW, address(vault), WINDOW, OTHER, 500);
+        nft = ReturnableNFT(_deployed("ReturnableNFT", args));
         _mint(customer, 7, PRICE);
     }
 

@@ -74,7 +74,7 @@ abstract contract SeaportTest is EscrowTest {
         bytes memory controller = _code("conduit/ConduitController.sol/LocalConduitController.json");
         bytes memory code = abi.encodePacked(_code("Seaport.sol/Seaport.json"), abi.encode(_create(controller)));
         seaport = ISeaportMarket(_create(code));
-        zone = new SeaportReturnZone(_people(), address(seaport));
+        zone = SeaportReturnZone(payable(_deployed("SeaportReturnZone", abi.encode(_people(), address(seaport)))));
         // Roles, floats, approvals and states have the same functions there.
         escrow = ReturnEscrow(address(zone));
         for (uint256 i = 0; i < 2; ++i) {

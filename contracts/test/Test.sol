@@ -40,6 +40,8 @@ interface Vm {
     function assertEq(bytes calldata left, bytes calldata right, string calldata why) external pure;
     function assertEq(string calldata left, string calldata right, string calldata why) external pure;
     function assertTrue(bool condition, string calldata why) external pure;
+    function envOr(string calldata name, bool otherwise) external view returns (bool);
+    function deployCode(string calldata artifact, bytes calldata args) external returns (address);
 }
 
 /// @notice What a test contract needs of a test framework; nothing more.
@@ -79,6 +81,16 @@ abstract contract Test {
 
     function assertFalse(bool condition, string memory why) internal pure {
         vm.assertTrue(!condition, why);
+    }
+
+    /// @dev One of our contracts: with SHIPPED=true the bytecode that ships, which is compiled through the IR, and
+    /// otherwise as it was compiled with the tests, for coverage and mutants.
+    function _deployed(string memory name, bytes memory args) internal returns (address) {
+        string memory file = string.concat(name, ".sol");
+        bool shipped = vm.envOr("SHIPPED", false);
+        return vm.deployCode(
+            string.concat(shipped ? "out/" : "", file, shipped ? "/" : ":", name, shipped ? ".json" : ""), args
+        );
     }
 
     /// @dev Maps any number into [low, high].

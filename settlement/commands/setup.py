@@ -143,8 +143,8 @@ def open_locally(runtime: Runtime, merchant: Merchant, vault: str) -> Merchant:
 def set_vault(runtime: Runtime, slug: str, vault: str) -> Merchant:
     """Name the merchant's vault, once two admins have registered it at the escrow.
 
-    Raises `AddressInvalid`, `ContractsMissing` where the escrow does not know it, `FieldInvalid` for
-    another vault than the merchant has: tokens are on their way to that one.
+    Raises `AddressInvalid`, `ContractsMissing` where the escrow does not know it, `FieldInvalid`
+    for another vault than the merchant has: tokens are on their way to that one.
     """
     address = parse_address(vault)
     escrow = runtime.deployment.escrow
