@@ -58,6 +58,16 @@ contract UndeployedWalletTest is EscrowTest {
         assertEq(nft.ownerOf(9), address(escrow), "in escrow");
     }
 
+    /// @dev The factory is not even asked: what it would do is no longer needed.
+    function test_a_wallet_that_is_there_already_does_not_depend_on_its_factory() public {
+        _factory.deploy(customer, SALT);
+        bytes memory call = abi.encodeCall(_factory.deploy, (customer, "other"));
+        bytes memory signature = _wrap(address(_factory), call, _sign(_auth()));
+        _operate(abi.encodeCall(escrow.deposit, (_auth(), signature)));
+        assertEq(nft.ownerOf(9), address(escrow), "in escrow");
+        assertEq(_factory.deployed(), 1, "not asked");
+    }
+
     function test_a_wallet_that_is_there_already_takes_a_plain_signature() public {
         _factory.deploy(customer, SALT);
         _operate(abi.encodeCall(escrow.deposit, (_auth(), _sign(_auth()))));
