@@ -1,7 +1,8 @@
 """Gas of whole transactions (intrinsic, calldata and execution, less refunds): receipts of Anvil.
 
 As in daily use: escrow and vault have other tokens already, a float is there and its day has
-begun; a customer's only token is returned, and its refund is the first of that asset it gets.
+begun; a customer's only token is returned, and its refund is the first of that asset it gets
+(`settle_known_recipient`: not the first).
 Of a batch the figure is per item, rounded up.
 """
 
@@ -167,7 +168,7 @@ def _returns(desk: Desk, collection: Collection) -> dict[str, int]:
         "batch50_swap_refund": _batched(desk, collection, "swap"),
     }
     alone = _one_by_one(desk, collection)
-    last = {"settle_fiat": alone.pop("settle_fiat")}
+    last = {key: alone.pop(key) for key in ("settle_known_recipient", "settle_fiat")}
     return {**alone, **batches, **last}
 
 
@@ -175,14 +176,18 @@ def _one_by_one(desk: Desk, collection: Collection) -> dict[str, int]:
     """Deposit, commit and settle of a fiat refund; a held token and one not held, for dollars."""
     fiat, held = desk.signed(collection, 1, _FIAT), desk.signed(collection, 2, _CRYPTO)
     swapped = desk.signed(collection, 3, _CRYPTO, held=False)
+    known = desk.signed(collection, 5, _CRYPTO)
     with desk.apart():
+        mint = encode_call("TestDollar", "mint", _holder(collection.first + 5), 1)
+        desk.send(person(ADMIN).address, desk.dollar, mint)
         figures = {
             "deposit": desk.operate("deposit", *fiat),
             "commit": desk.operate("commit", fiat[0], b""),
         }
         figures["settle_fiat"] = desk.operate("settle", fiat[0], b"")
-        desk.operate("deposit", *held)
-        figures["settle"] = desk.operate("settle", held[0], b"")
+        for token, key in ((held, "settle"), (known, "settle_known_recipient")):
+            desk.operate("deposit", *token)
+            figures[key] = desk.operate("settle", token[0], b"")
         figures["swap_refund"] = desk.operate("swap", *swapped, b"")
         _require_moved(desk, collection, (1, 2, 3), desk.vault)
     return figures

@@ -15,6 +15,7 @@ from chain_zone import (
     STRANGER,
     TOKEN_ID,
     UUID,
+    VAULT,
     ZONE,
     Desk,
     desk,
@@ -23,7 +24,7 @@ from chain_zone import (
 
 from chain.addresses import NATIVE, ZERO
 from chain.contracts import encode_call, encode_signature, view
-from chain.local import ADMIN, GUARDIAN, OPERATOR, TREASURER, VAULT
+from chain.local import ADMIN, GUARDIAN, OPERATOR, TREASURER
 from chain.seaport import (
     NO_CONDUIT,
     ItemType,

@@ -31,7 +31,6 @@ from chain.local import (
     OPERATOR,
     SECOND_ADMIN,
     TREASURER,
-    VAULT,
     anvil_keys,
 )
 from chain.seaport import (
@@ -48,7 +47,7 @@ from chain.seaport_returns import SeaportReturn, fulfilment, return_order
 from chain.typed_data import typed_data_digest
 
 ZONE = "SeaportReturnZone"
-CUSTOMER, STRANGER, APPROVER = CUSTOMERS[:3]
+CUSTOMER, STRANGER, APPROVER, VAULT = CUSTOMERS
 REFUND, TOKEN_ID = 50_000_000, 7
 UUID = 0x0191F1C0AAAA7BBB8CCCDDDDEEEEFFFF
 HOUR = 3_600
