@@ -282,7 +282,8 @@ abstract contract MerchantFloat is Operated, EIP712 {
         return balance > before ? balance - before : 0;
     }
 
-    function _balance(address asset) private view returns (uint256 balance) {
+    /// @dev All that this contract has of an ERC-20, whomever it belongs to; 0 for what is none, as the coin.
+    function _balance(address asset) internal view returns (uint256 balance) {
         // A failed reading counts as nothing, and then no movement is proven.
         // slither-disable-next-line unused-return
         (, balance) = BoundedCall.tryRead(asset, IERC20.balanceOf.selector, uint160(address(this)));

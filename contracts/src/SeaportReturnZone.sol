@@ -182,11 +182,11 @@ contract SeaportReturnZone is MerchantFloat, ISeaportZone {
     function _exchange(Refund memory refund, AdvancedOrder calldata order) private {
         OfferItem calldata item = order.parameters.offer[0];
         uint256 had = _requireHeld(order.parameters.offerer, refund.vault, item);
-        uint256 owned = _own(refund.asset);
+        uint256 owned = _balance(refund.asset);
         _callSeaport(refund, order);
         uint256 has = _held(refund.vault, item);
         unchecked {
-            if (has - had == item.startAmount) return _requirePaid(refund, owned - _own(refund.asset));
+            if (has - had == item.startAmount) return _requirePaid(refund, owned - _balance(refund.asset));
         }
         revert TokenCustody.TokenTransferUnproven(item.token, item.identifierOrCriteria, refund.vault);
     }
@@ -300,11 +300,6 @@ contract SeaportReturnZone is MerchantFloat, ISeaportZone {
         if (refund.asset != NATIVE && taken != refund.amount) {
             revert FloatPaymentUnproven(refund.asset, taken, refund.amount);
         }
-    }
-
-    /// @dev All that this contract has of an ERC-20, whomever it belongs to; 0 for the coin.
-    function _own(address asset) private view returns (uint256 balance) {
-        (, balance) = BoundedCall.tryRead(asset, IERC20.balanceOf.selector, uint160(address(this)));
     }
 
     function _requireUnused(bytes32 line) private view {

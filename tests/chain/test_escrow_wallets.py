@@ -6,6 +6,8 @@ to code (EIP-7702).
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import vaults
 from chain_life import HOLDER, PAYER, Life, exercises, mint_token, told
@@ -177,4 +179,6 @@ def delegate(life: Life, account_: LocalSigner, key: str, code: str) -> None:
         },
         payer,
     )
-    client.call("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+    tx_hash = client.call("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+    while client.call("eth_getTransactionReceipt", tx_hash) is None:
+        time.sleep(0.02)
