@@ -4,7 +4,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm install --no-save --ignore-scripts
 COPY contracts contracts
-RUN contracts/forge build \
+RUN contracts/forge build src \
  && cp node_modules/@foundry-rs/anvil-linux-*/bin/anvil /usr/local/bin/anvil
 
 FROM python:3.11-slim

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -92,13 +94,22 @@ class Copy:
             return None, ""
         return run.returncode, output
 
+    def _fate_by(self, *rounds: list[str]) -> str:
+        """What the first round of test files that notices anything says."""
+        fate = "survived"
+        for files in rounds:
+            if files and fate == "survived":
+                chosen = "test/{" + ",".join(files) + "}"
+                fate = _fate(*self.forge("test", "--fail-fast", "--match-path", chosen))
+        return fate
+
     def try_out(self, mutant: Mutant) -> Outcome:
         """Put the fault in, run the tests, take it out again."""
         path = self.folder / mutant.file
         source = path.read_bytes()
         path.write_bytes(mutant.applied(source))
         try:
-            fate = _fate(*self.forge("test", "--fail-fast"))
+            fate = self._fate_by(*_suites(self.folder, mutant.file))
         finally:
             path.write_bytes(source)
             # A failure that was kept would be replayed on the next mutant.
@@ -204,6 +215,23 @@ def _warmed(copy: Copy) -> Copy:
     if status != 0:
         raise SystemExit(f"the tests fail without any mutant:\n{output}")
     return copy
+
+
+@cache
+def _suites(folder: Path, file: str) -> tuple[list[str], list[str]]:
+    """Names of the test files that can notice a fault in a source: quick ones, random walks."""
+    found = [one.name for one in sorted((folder / "test").glob("*.t.sol")) if file in _reach(one)]
+    walks = [name for name in found if "Invariants" in name]
+    return [name for name in found if name not in walks and "Gas" not in name], walks
+
+
+@cache
+def _reach(path: Path) -> frozenset[str]:
+    """Our sources that a file imports, near or far, as paths from the contracts' folder."""
+    imports = re.findall(r'from "(\.[^"]+)"', path.read_text())
+    near = {Path(os.path.normpath(path.parent / one)) for one in imports}
+    top = next(up for up in path.parents if (up / "foundry.toml").exists())
+    return frozenset(str(one.relative_to(top)) for one in near).union(*map(_reach, near))
 
 
 def _fate(status: int | None, output: str) -> str:
