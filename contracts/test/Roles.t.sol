@@ -28,6 +28,16 @@ contract RolesTest is EscrowTest {
         change = keccak256(grant);
     }
 
+    /// @dev What integrators and auditors were told; each is a promise of its own.
+    function test_constants_are_the_published_ones() public view {
+        assertEq(escrow.PUSH_GAS(), 50_000, "gas to take coin");
+        assertEq(escrow.BURN_GAS(), 300_000, "gas to burn");
+        assertEq(escrow.WALLET_GAS(), 2_000_000, "gas to deploy a wallet");
+        assertEq(escrow.PROPOSAL_LIFETIME(), 7 days, "time to confirm");
+        assertEq(escrow.NATIVE(), NATIVE, "coin");
+        assertEq(escrow.DEAD(), DEAD, "fire");
+    }
+
     function test_constructor_appoints_six_people_and_nobody_else() public view {
         assertTrue(escrow.hasRole(ADMIN_ROLE, ADMIN_A) && escrow.hasRole(ADMIN_ROLE, ADMIN_B), "admins");
         assertTrue(escrow.hasRole(operatorRole, OPERATOR), "operator");
