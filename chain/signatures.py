@@ -4,18 +4,23 @@ An ordinary account that has delegated to code (EIP-7702) is both: its key signs
 whatever its code accepts.
 """
 
+from functools import cache
+
 from coincurve import PublicKey
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
+from eth_abi.exceptions import EncodingError
 
+from chain.addresses import ZERO, of_public_key
 from chain.client import ChainClient, RpcError
-from chain.contracts import artifact
+from chain.contracts import artifact, is_revert
+from returns.errors import ChainUnavailable
 
-#: Half the order of secp256k1: an s above it is the malleable twin of a signature (EIP-2).
-_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+#: How many points secp256k1 has. Of a signature's two forms, s and ORDER - s, only the one with the
+#: smaller s is taken: the other is its malleable twin (EIP-2).
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
-#: isValidSignature(bytes32,bytes), and what it answers (EIP-1271).
-_MAGIC = bytes.fromhex("1626ba7e")
+#: What `contracts/src/WalletCheck.sol` answers for a signature that the wallet accepts.
+_YES = (1).to_bytes(32, "big")
 
 #: Ends a signature of a wallet that may not be deployed yet (EIP-6492).
 _UNDEPLOYED = bytes.fromhex("6492" * 16)
@@ -31,13 +36,13 @@ def recover(digest: bytes, signature: bytes) -> str | None:
     r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
     if v in (27, 28):
         v -= 27
-    if v not in (0, 1) or not 0 < s <= _HALF_ORDER or not any(r):
+    if v not in (0, 1) or not 0 < s <= ORDER // 2 or not any(r):
         return None
     try:
         key = PublicKey.from_signature_and_message(signature[:64] + bytes([v]), digest, hasher=None)
     except Exception:  # noqa: BLE001  (the library raises bare Exceptions for bad points)
         return None
-    return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()
+    return of_public_key(key.format(compressed=False))
 
 
 def normalise(holder: str, digest: bytes, signature: bytes) -> bytes:
@@ -67,33 +72,33 @@ def is_wrapped(signature: bytes) -> bool:
 def verify(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
     """Whether `holder` signed, as the escrow would find it; nothing is sent.
 
-    First ecrecover, then the holder's contract, deployed in simulation if the signature says how.
+    First ecrecover, without asking anybody; then the code of the holder (EIP-1271), deployed in
+    simulation if the signature says how (EIP-6492), both by one question to the node. Whatever the
+    signature is, the answer is yes or no; raises `ChainUnavailable` only where nobody can tell.
     """
-    if recover(digest, signature) == holder:
-        return True
-    if is_wrapped(signature):
-        return _would_agree(client, holder, digest, signature)
-    if not client.code(holder):
-        return False
-    return _contract_agrees(client, holder, digest, signature)
+    return recover(digest, signature) == holder or _code_agrees(client, holder, digest, signature)
 
 
-def _would_agree(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
-    """Run by a contract that exists for this one call: see `contracts/src/WalletCheck.sol`."""
-    code = bytes.fromhex(artifact("WalletCheck")["bytecode"]["object"][2:])
-    asked = encode(["address", "bytes32", "bytes"], [holder, digest, signature])
+def _code_agrees(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
+    """Run by a contract that exists for this one call: see `contracts/src/WalletCheck.sol`.
+
+    It asks by STATICCALL, as the escrow does: a wallet that writes while it answers has not agreed.
+    Deployment and answer together have the gas that the escrow gives to a wallet that is deployed
+    on the way, 2,000,000.
+    """
+    wrapped = signature if is_wrapped(signature) else wrap_undeployed(ZERO, b"", signature)
     try:
-        return client.eth_call(None, code + asked) == (1).to_bytes(32, "big")
-    except RpcError:
+        asked = encode(["address", "bytes32", "bytes"], [holder, digest, wrapped])
+        return client.eth_call(None, _wallet_check() + asked) == _YES
+    except EncodingError:
         return False
+    except RpcError as error:
+        if is_revert(error):
+            return False
+        # A node that is overloaded or broken has said nothing about the signature.
+        raise ChainUnavailable(problem=f"it refused eth_call: {error}") from error
 
 
-def _contract_agrees(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
-    length = len(signature).to_bytes(32, "big")
-    padding = b"\0" * (-len(signature) % 32)
-    data = _MAGIC + digest + (64).to_bytes(32, "big") + length + signature + padding
-    try:
-        # A whole word, as the escrow's own check wants it.
-        return client.eth_call(holder, data)[:32] == _MAGIC.ljust(32, b"\0")
-    except RpcError:
-        return False
+@cache
+def _wallet_check() -> bytes:
+    return bytes.fromhex(artifact("WalletCheck")["bytecode"]["object"][2:])

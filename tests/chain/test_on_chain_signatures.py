@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chain.client import ChainClient
 from chain.contracts import encode_call, view
 from chain.local import CUSTOMERS, anvil_keys
-from chain.signatures import verify
+from chain.signatures import verify, wrap_undeployed
 from chain.typed_data import (
     Domain,
     ReturnAuthorization,
@@ -143,6 +143,10 @@ LIARS = {
     "magic with something behind it": "631626ba7e60e01b60010160005260206000f3",
     "the old magic": "6320c13b0b60e01b60005260206000f3",
     "true": "600160005260206000f3",
+    "the magic, but it writes": "6001600055631626ba7e60e01b60005260206000f3",
+    "the magic, but it sends coin": (
+        "600060006000600060013261fffff1631626ba7e60e01b60005260206000f3"
+    ),
     "nothing": "00",
     "a revert": "60006000fd",
     "an invalid opcode": "fe",
@@ -161,6 +165,46 @@ def test_the_same_code_with_the_right_answer_is_accepted(chain: Stage) -> None:
     holder = "0x" + "c0" * 20
     chain.anvil.rpc("anvil_setCode", holder, "0x631626ba7e60e01b60005260206000f3")
     assert verify(chain.client, holder, DIGEST, b"any")
+
+
+@pytest.mark.parametrize("number", range(1, 18))
+def test_a_precompiled_contract_signs_nothing(chain: Stage, number: int) -> None:
+    """One of them answers whatever it is asked, another whatever recovers."""
+    holder = f"0x{number:040x}"
+    for digest_ in (DIGEST, bytes(32), MAGIC + bytes(28)):
+        assert not verify(chain.client, holder, digest_, sign(digest_, anvil_keys()[OWNER]))
+        assert not verify(chain.client, holder, digest_, MAGIC + bytes(28))
+
+
+def test_a_key_is_recognised_without_asking_the_node(chain: Stage) -> None:
+    asked = Asked(chain.url)
+    assert verify(asked, person(OWNER).address, DIGEST, sign(DIGEST, anvil_keys()[OWNER]))
+    assert asked.methods == []
+
+
+def test_everything_else_is_one_question(chain: Stage, wallet: str) -> None:
+    asked, right = Asked(chain.url), sign(DIGEST, anvil_keys()[OWNER])
+    for holder, signature, agrees in (
+        (wallet, right, True),
+        (wallet, wrap_undeployed(wallet, b"", right), True),
+        (wallet, b"", False),
+        (person(CUSTOMERS[1]).address, right, False),
+        ("0x" + "c0" * 20, wrap_undeployed(wallet, b"", right), False),
+    ):
+        assert verify(asked, holder, DIGEST, signature) is agrees
+    assert asked.methods == [["eth_call"]] * 5
+
+
+class Asked(ChainClient):
+    """Notes what the node is asked."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.methods: list[list[str]] = []
+
+    def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        self.methods.append([method for method, _ in calls])
+        return super()._post(calls)
 
 
 def test_an_account_without_code_has_only_its_key(chain: Stage) -> None:

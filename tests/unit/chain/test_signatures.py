@@ -1,5 +1,8 @@
 """Signatures of ordinary accounts: who signed, or nobody; never an exception."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from eth_abi.abi import decode
 from eth_account import Account
@@ -7,7 +10,9 @@ from eth_keys import keys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.signatures import is_wrapped, normalise, recover, wrap_undeployed
+from chain.client import ChainClient, RpcError
+from chain.signatures import is_wrapped, normalise, recover, verify, wrap_undeployed
+from returns.errors import ChainUnavailable
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 KEY = "0x" + "42" * 32
@@ -135,3 +140,75 @@ def test_a_wrapping_has_what_deploys_the_wallet_and_ends_in_the_mark(
 def test_a_keys_signature_is_never_taken_for_a_wrapping(digest: bytes) -> None:
     assert not is_wrapped(sign(digest))
     assert not is_wrapped(bytes.fromhex("6492" * 16))
+
+
+class Node(ChainClient):
+    """A node with one answer for everything."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self._answer = answer
+        self.asked = 0
+
+    def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        self.asked += 1
+        return [self._answer]
+
+
+YES = "0x" + "00" * 31 + "01"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0x" + "00" * 32,
+        "0x" + "00" * 31 + "02",
+        YES + "00",
+        YES[:-2],
+        "0x01",
+        "0x",
+        RpcError("execution reverted", 3, "0x"),
+        RpcError("VM execution error.", -32015),
+        RpcError("EVM error OutOfGas", -32003),
+        RpcError("invalid opcode: INVALID", -32000),
+        RpcError("out of gas", -32000),
+    ],
+)
+def test_what_is_not_yes_is_no(answer: Any) -> None:
+    node = Node(answer)
+    assert not verify(node, "0x" + "c0" * 20, DIGEST, b"any")
+    assert node.asked == 1
+
+
+def test_yes_is_yes() -> None:
+    assert verify(Node(YES), "0x" + "c0" * 20, DIGEST, b"any")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RpcError("limit exceeded", -32005),
+        RpcError("header not found", -32000),
+        RpcError("Too Many Requests", 429),
+        RpcError("", 0),
+        7,
+        None,
+        "0xzz",
+        {"result": YES},
+    ],
+)
+def test_a_node_that_is_broken_has_refused_nobody(answer: Any) -> None:
+    with pytest.raises(ChainUnavailable):
+        verify(Node(answer), "0x" + "c0" * 20, DIGEST, b"any")
+
+
+@given(st.text(max_size=50), st.binary(max_size=80), st.binary(max_size=300))
+def test_verify_has_an_answer_for_everything(holder: str, digest: bytes, signature: bytes) -> None:
+    assert verify(Node("0x" + "00" * 32), holder, digest, signature) is False
+
+
+@given(digests, private_keys)
+def test_a_key_needs_no_node(digest: bytes, key: bytes) -> None:
+    node, signer = Node(None), Account.from_key(key).address.lower()
+    assert verify(node, signer, digest, sign(digest, key))
+    assert node.asked == 0

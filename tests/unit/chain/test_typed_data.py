@@ -9,6 +9,8 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typed_vectors import VECTORS, as_request, beside, published
 
 from chain.signatures import recover
@@ -19,6 +21,7 @@ from chain.typed_data import (
     line_key,
     struct_hash,
     typed_data_digest,
+    typed_data_preimage,
     wallet_request,
 )
 from returns.ids import from_bytes32
@@ -105,6 +108,55 @@ def test_chain_and_contract_are_part_of_what_is_signed() -> None:
     assert len(variants) == 5
 
 
+words = st.binary(min_size=32, max_size=32).map(lambda raw: "0x" + raw.hex())
+addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
+amounts = st.integers(0, 2**256 - 1) | st.integers(0, 300)
+moments = st.integers(0, 2**48 - 1)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+domains = st.builds(Domain, amounts, addresses, names, names)
+authorizations = st.builds(
+    ReturnAuthorization,
+    line=words,
+    vault=addresses,
+    holder=addresses,
+    token=addresses,
+    tokenId=amounts,
+    amount=amounts,
+    remedy=st.integers(0, 255),
+    asset=addresses,
+    refund=amounts,
+    recipient=addresses,
+    deadline=moments,
+    reclaimAfter=moments,
+    commitUntil=moments,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(message=authorizations, domain=domains)
+def test_digest_and_struct_hash_are_the_reference_librarys(
+    message: ReturnAuthorization, domain: Domain
+) -> None:
+    request = wallet_request(message, domain)
+    assert digest(message, domain) == typed_data_digest(request)
+    assert struct_hash(message) == encode_typed_data(full_message=request).body
+
+
+@given(message=authorizations, domain=domains)
+def test_the_preimage_is_what_is_hashed(message: ReturnAuthorization, domain: Domain) -> None:
+    preimage = typed_data_preimage(wallet_request(message, domain))
+    assert preimage[:2] == b"\x19\x01"
+    assert len(preimage) == 66
+    assert keccak(preimage) == digest(message, domain)
+
+
+def test_more_domains_than_are_remembered_are_told_apart() -> None:
+    message = an_authorization()
+    many = [Domain(number, ESCROW) for number in range(200)] * 2
+    assert len({digest(message, domain) for domain in many}) == 200
+
+
 def test_the_struct_hash_is_the_same_in_every_domain() -> None:
     whole = digest(an_authorization(), DOMAIN)
     request = wallet_request(an_authorization(), DOMAIN)
@@ -133,13 +185,36 @@ def test_the_wallet_is_shown_exactly_what_is_hashed() -> None:
         ("tokenId", -1),
         ("deadline", 2**48),
         ("remedy", 256),
+        ("deadline", -1),
+        ("remedy", -1),
+        ("refund", 2**256),
+        ("tokenId", "1"),
+        ("tokenId", 1.0),
+        ("tokenId", None),
         ("holder", "0x12"),
+        ("holder", ""),
+        ("holder", "0x" + "03" * 21),
+        ("holder", "03" * 21),
+        ("holder", "0x" + " " * 2 + "03" * 19),
+        ("holder", "0x" + "03" * 20 + " "),
+        ("holder", "0x" + "zz" * 20),
         ("line", "0x12" * 32),
+        ("line", "0x" + "01" * 31),
+        ("line", "01" * 33),
     ],
 )
 def test_what_does_not_fit_the_struct_has_no_digest(field: str, value: Any) -> None:
     with pytest.raises(Exception):  # noqa: B017, PT011
         pytest.fail(digest(an_authorization(**{field: value}), DOMAIN).hex())
+
+
+@pytest.mark.parametrize(
+    "domain", [Domain(-1, ESCROW), Domain(2**256, ESCROW), Domain(1, "0x12"), Domain(1, "")]
+)
+def test_what_is_no_domain_has_no_digest(domain: Domain) -> None:
+    for _ in range(2):
+        with pytest.raises((ValueError, OverflowError)):
+            digest(an_authorization(), domain)
 
 
 def test_the_type_is_the_contracts_type() -> None:
