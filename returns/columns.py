@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""Columns that mean the same on SQLite and PostgreSQL, and the names of their constraints."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Session, SQLModel
 
 from returns.money import MAX_AMOUNT
+
+#: Names for constraints, so that a migration can drop what another one made. Set before
+#: the first table is: every table imports this module.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
 
 _DIGITS = len(str(MAX_AMOUNT))
 
@@ -64,13 +76,22 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def word(enum: type[StrEnum]) -> sa.Enum:
-    """A VARCHAR with a CHECK that admits the enumeration's values (not its member names)."""
+def word(enum: type[StrEnum], name: str | None = None) -> sa.Enum:
+    """A VARCHAR with a CHECK that admits the enumeration's values (not its member names).
+
+    `name` is the constraint's, where a table has two columns of one enumeration.
+    """
     return sa.Enum(
         enum,
         native_enum=False,
         create_constraint=True,
         length=32,
-        name=enum.__name__.lower(),
+        name=name or enum.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+def insert_into(session: Session, table: type[SQLModel]) -> Any:
+    """An INSERT of this database's dialect: one that knows ON CONFLICT."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return (sqlite.insert if is_sqlite else postgresql.insert)(table)

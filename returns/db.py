@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlmodel import Session, SQLModel
-
-#: Names for constraints, so that a migration can drop what another one made.
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from sqlmodel import Session
 
 
 class Database:
@@ -34,6 +26,8 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             _make_folder(url)
+        # SQLite has one writer. Threads that wait here take turns; in the driver they would sleep.
+        self._turn: AbstractContextManager[Any] = RLock() if self.is_sqlite else nullcontext()
         self.engine = sa.create_engine(url, **_engine_options(self.is_sqlite))
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
@@ -41,7 +35,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with self._session("IMMEDIATE") as session:
+        with self._turn, self._session("IMMEDIATE") as session:
             yield session
             session.commit()
 
@@ -84,7 +78,8 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        # FULL: what was committed is on the disk. Bytes that were broadcast must not be forgotten.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -109,6 +109,11 @@ class FileInvalid(BadInput):
     next_step = "Mend the file and import it again; rows already imported are recognised."
 
 
+class RelayRuleInvalid(BadInput):
+    sentence = "This rule cannot be checked: {problem}."
+    next_step = "Name a function as in its ABI, and arguments by their place, such as 0 or 0.3."
+
+
 class IdempotencyKeyMissing(BadInput):
     status = 400
     sentence = "This request needs an Idempotency-Key header."
@@ -128,6 +133,11 @@ class CredentialsInvalid(NotAllowed):
 class ScopeMissing(NotAllowed):
     sentence = "This key lacks the scope {scope}."
     next_step = "Use a key that has this scope."
+
+
+class RelayNotAllowed(NotAllowed):
+    sentence = "This transaction is not relayed: {problem}."
+    next_step = "Ask an administrator for a rule that allows it; nothing was sent."
 
 
 class NotFound(NotAllowed):
@@ -236,6 +246,11 @@ class LeaseLost(Conflict):
     next_step = "Nothing: its new owner goes on."
 
 
+class NotCancelable(Conflict):
+    sentence = "Transaction {relay} cannot be changed any more: {problem}."
+    next_step = "Read its status; what is on the chain stays there."
+
+
 class ChainMismatch(Conflict):
     sentence = "The node serves chain {actual}, this database belongs to chain {expected}."
     next_step = "Point UNDROP_RPC_URL to the right node."
@@ -275,6 +290,21 @@ class Unavailable(UndropError):
 
 class ChainUnavailable(Unavailable):
     sentence = "The chain's node does not answer: {problem}."
+
+
+class SignerRefused(Unavailable):
+    sentence = "The signer does not sign: {problem}."
+    next_step = "See that it holds the lane's key and may sign; the transaction waits."
+
+
+class SignerUnavailable(Unavailable):
+    sentence = "The signer does not answer: {problem}."
+    next_step = "Nothing: the transaction waits, and is signed when the signer answers."
+
+
+class KeystoreLocked(Unavailable):
+    sentence = "The keystore {file} does not open: {problem}."
+    next_step = "Set the password that it was written with, in a file or in the environment."
 
 
 class ProcessorUnavailable(Unavailable):

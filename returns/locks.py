@@ -1,34 +1,34 @@
 """The one place that takes row locks, always in this order:
 
-customer, order line, case, line, leg.
+customer, order line, case, line, leg; and apart from these lane, gas day, relayed transaction.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
 """
 
 import hashlib
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
+from returns.columns import insert_into
 from returns.errors import NotFound
-from returns.tables import Lane, Leg, OrderLine, ReturnCase, ReturnLine
+from returns.tables import GasDay, Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
 
 Row = TypeVar("Row", bound=SQLModel)
 
 
 def lock_customer(session: Session, merchant_id: UUID, customer: str) -> None:
-    """Serialises the requests of one customer: each counts the ones before it.
+    """Serialises the requests of one customer: each counts the ones before it."""
+    _lock_name(session, merchant_id, customer)
 
-    On PostgreSQL a lock on a number made of the name, until the transaction ends; two customers
-    with one number only wait for each other.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        digest = hashlib.sha256(merchant_id.bytes + customer.encode()).digest()
-        number = int.from_bytes(digest[:8], "big", signed=True)
-        session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+def lock_request(session: Session, merchant_id: UUID, key: str) -> None:
+    """Serialises the requests under one key: the second finds the answer of the first."""
+    _lock_name(session, merchant_id, f"Idempotency-Key: {key}")
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:
@@ -66,9 +66,38 @@ def lock_lane(session: Session, lane_id: UUID) -> Lane:
     return _lock(session, Lane, lane_id, "lane")
 
 
+def lock_gas_day(session: Session, merchant_id: UUID, day: date) -> GasDay:
+    """Lock what a merchant's gas has cost on a day; the day begins with whoever comes first."""
+    insert = insert_into(session, GasDay).values(merchant_id=merchant_id, day=day, spent=0)
+    session.connection().execute(insert.on_conflict_do_nothing())
+    query = select(GasDay).where(GasDay.merchant_id == merchant_id, GasDay.day == day)
+    return session.exec(query.with_for_update().execution_options(populate_existing=True)).one()
+
+
+def lock_relay(session: Session, relay_id: UUID) -> RelayTransaction:
+    """Lock an intent against the lane that is about to give it a nonce."""
+    return _lock(session, RelayTransaction, relay_id, "relayed transaction")
+
+
+def for_update(query: Any) -> Any:
+    """Lock every row that a query finds, waiting for each."""
+    return query.with_for_update()
+
+
 def skip_locked(query: Any) -> Any:
     """Let several workers pick different rows: whoever is late passes on to the next ones."""
     return query.with_for_update(skip_locked=True)
+
+
+def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
+    """On PostgreSQL a lock on a number made of the name, until the transaction ends.
+
+    Two names with one number only wait for each other.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        digest = hashlib.sha256(merchant_id.bytes + name.encode()).digest()
+        number = int.from_bytes(digest[:8], "big", signed=True)
+        session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:

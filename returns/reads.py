@@ -13,6 +13,7 @@ from returns import ids, lifecycle
 from returns.cases import lines_of
 from returns.errors import ContractsMissing, NotFound
 from returns.money import Money, to_decimal
+from returns.relay_reads import relay_counts
 from returns.tables import (
     Break,
     DecisionRow,
@@ -25,7 +26,6 @@ from returns.tables import (
     OrderLine,
     OutboxItem,
     ReconciliationRun,
-    RelayTransaction,
     ReturnCase,
     ReturnLine,
 )
@@ -221,7 +221,7 @@ def counts(session: Session) -> dict[str, tuple[str, dict[str, int]]]:
     return {
         "lines": ("state", _by(session, ReturnLine.state)),
         "legs": ("state", _by(session, Leg.state)),
-        "relay_transactions": ("state", _by(session, RelayTransaction.state)),
+        "relay_transactions": ("state", relay_counts(session)),
         "queue_rows": ("queue", waiting),
         "open_breaks": ("code", _by(session, Break.code, col(Break.resolved_at).is_(None))),
     }

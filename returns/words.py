@@ -114,14 +114,38 @@ class LegState(StrEnum):
 
 
 class RelayState(StrEnum):
-    """A relayed transaction, in the field's usual words."""
+    """What became of an intent. `sent`: it has a nonce, whose `SlotState` says the rest."""
 
     PENDING = "pending"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+
+
+class SlotState(StrEnum):
+    """How far the bytes of a nonce have got, in the field's usual words."""
+
     SENT = "sent"
     SUBMITTED = "submitted"
     MINED = "mined"
     CONFIRMED = "confirmed"
-    FAILED = "failed"
+
+
+class LaneMode(StrEnum):
+    """Draining brings to its end what has a nonce and takes nothing new; paused sends nothing."""
+
+    RUNNING = "running"
+    DRAINING = "draining"
+    PAUSED = "paused"
+
+
+class LanePurpose(StrEnum):
+    """What a lane's key is for: the calls that we owe, or gas for the other lanes."""
+
+    OPERATE = "operate"
+    TOP_UP = "top_up"
 
 
 class WayIn(StrEnum):

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from returns import locks
+from returns.columns import insert_into
 from returns.errors import LeaseLost
 from returns.tables import InboxItem, OutboxItem
 
@@ -50,7 +50,7 @@ def receive(
         due_at=now,
         merchant_id=merchant_id,
     )
-    insert = _inserts(session)(InboxItem).values(**dict(item)).on_conflict_do_nothing()
+    insert = insert_into(session, InboxItem).values(**dict(item)).on_conflict_do_nothing()
     # Asked for by name: the number of rows is not told by every driver.
     stored = session.connection().execute(insert.returning(col(InboxItem.id)))
     return stored.first() is not None
@@ -105,8 +105,3 @@ def _settle(session: Session, item: Item, values: dict[str, Any]) -> None:
     )
     if session.connection().execute(statement).rowcount != 1:
         raise LeaseLost(row=f"{table.__tablename__} {item.id}")
-
-
-def _inserts(session: Session) -> Any:
-    dialect = session.get_bind().dialect.name
-    return sqlite.insert if dialect == "sqlite" else postgresql.insert

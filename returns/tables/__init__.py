@@ -10,9 +10,17 @@ from returns.tables.books import (
     Posting,
 )
 from returns.tables.cases import Authorization, DecisionRow, Hold, Leg, ReturnCase, ReturnLine
-from returns.tables.chain import Block, Chain, ChainEvent, Lane, RelayAttempt, RelayTransaction
+from returns.tables.chain import Block, Chain, ChainEvent
 from returns.tables.orders import ApiKey, Merchant, Order, OrderLine, Payment, PolicyRow
 from returns.tables.reconciliation import Break, ReconciliationRun
+from returns.tables.relay import (
+    GasDay,
+    Lane,
+    RelayAttempt,
+    RelayRule,
+    RelaySlot,
+    RelayTransaction,
+)
 
 __all__ = [
     "ApiKey",
@@ -24,6 +32,7 @@ __all__ = [
     "ChainEvent",
     "DecisionRow",
     "Event",
+    "GasDay",
     "Hold",
     "IdempotencyRecord",
     "InboxItem",
@@ -39,6 +48,8 @@ __all__ = [
     "Posting",
     "ReconciliationRun",
     "RelayAttempt",
+    "RelayRule",
+    "RelaySlot",
     "RelayTransaction",
     "ReturnCase",
     "ReturnLine",

@@ -89,7 +89,12 @@ class AuditRow(SQLModel, table=True):
 
     __tablename__ = "audit"
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    merchant_id: UUID = Field(foreign_key="merchant.id", index=True)
+    merchant_id: UUID | None = Field(
+        default=None,
+        foreign_key="merchant.id",
+        index=True,
+        description="null: who runs the installation",
+    )
     subject_id: UUID = Field(index=True)
     actor: str = Field(max_length=100)
     action: str = Field(max_length=64)

@@ -77,9 +77,38 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column("address", sa.String(length=42), nullable=False),
+        sa.Column(
+            "purpose",
+            sa.Enum(
+                "operate",
+                "top_up",
+                name="lanepurpose",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "mode",
+            sa.Enum(
+                "running",
+                "draining",
+                "paused",
+                name="lanemode",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
         sa.Column("next_nonce", sa.BigInteger(), nullable=False),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("lease_until", columns.UtcTime(), nullable=True),
+        sa.Column("checked_at", columns.UtcTime(), nullable=True),
+        sa.Column("balance", columns.Uint256(), nullable=True),
+        sa.Column("alarm", sa.String(length=500), nullable=True),
+        sa.Column("alarm_since", columns.UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lane")),
         sa.UniqueConstraint("chain_id", "address", name=op.f("uq_lane_chain_id_address")),
     )
@@ -115,7 +144,7 @@ def upgrade() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=True),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
         sa.Column("actor", sa.String(length=100), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
@@ -152,6 +181,16 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "merchant_id", "code", "subject", name=op.f("uq_break_merchant_id_code_subject")
         ),
+    )
+    op.create_table(
+        "gas_day",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("spent", columns.Uint256(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_gas_day_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "day", name=op.f("pk_gas_day")),
     )
     op.create_table(
         "idempotency_record",
@@ -267,47 +306,77 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "relay_transaction",
+        "relay_rule",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
-        sa.Column("to", sa.String(length=42), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.Column("value", columns.Uint256(), nullable=False),
+        sa.Column("contract", sa.String(length=42), nullable=False),
+        sa.Column("function", sa.String(length=300), nullable=False),
+        sa.Column("where", sa.String(), nullable=False),
+        sa.Column("max_value", columns.Uint256(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_relay_rule_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_rule")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "chain_id",
+            "contract",
+            "function",
+            name=op.f("uq_relay_rule_merchant_id_chain_id_contract_function"),
+        ),
+    )
+    op.create_table(
+        "relay_slot",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("lane_id", sa.Uuid(), nullable=False),
+        sa.Column("nonce", sa.BigInteger(), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
-                "pending",
                 "sent",
                 "submitted",
                 "mined",
                 "confirmed",
-                "failed",
-                name="relaystate",
+                name="slotstate",
                 native_enum=False,
                 create_constraint=True,
                 length=32,
             ),
             nullable=False,
         ),
-        sa.Column("lane_id", sa.Uuid(), nullable=True),
-        sa.Column("nonce", sa.BigInteger(), nullable=True),
-        sa.Column("gas_used", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "fill_as",
+            sa.Enum(
+                "pending",
+                "sent",
+                "confirmed",
+                "failed",
+                "expired",
+                "canceled",
+                name="fill_as",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("bump", sa.Boolean(), nullable=False),
+        sa.Column("intents", sa.Integer(), nullable=False),
+        sa.Column("cost", columns.Uint256(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=True),
-        sa.Column("error", sa.String(length=1000), nullable=True),
+        sa.Column("block_hash", sa.String(length=66), nullable=True),
+        sa.Column("mined_hash", sa.String(length=66), nullable=True),
+        sa.Column("gas_used", sa.BigInteger(), nullable=True),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.Column("updated_at", columns.UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["lane_id"], ["lane.id"], name=op.f("fk_relay_transaction_lane_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["merchant_id"], ["merchant.id"], name=op.f("fk_relay_transaction_merchant_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_transaction")),
-        sa.UniqueConstraint("lane_id", "nonce", name=op.f("uq_relay_transaction_lane_id_nonce")),
+        sa.ForeignKeyConstraint(["lane_id"], ["lane.id"], name=op.f("fk_relay_slot_lane_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_slot")),
+        sa.UniqueConstraint("lane_id", "nonce", name=op.f("uq_relay_slot_lane_id_nonce")),
     )
-    with op.batch_alter_table("relay_transaction", schema=None) as batch_op:
-        batch_op.create_index("ix_relay_transaction_state", ["state", "created_at"], unique=False)
+    with op.batch_alter_table("relay_slot", schema=None) as batch_op:
+        batch_op.create_index("ix_relay_slot_state", ["lane_id", "state"], unique=False)
 
     op.create_table(
         "order_line",
@@ -370,19 +439,83 @@ def upgrade() -> None:
     op.create_table(
         "relay_attempt",
         sa.Column("hash", sa.String(length=66), nullable=False),
-        sa.Column("relay_id", sa.Uuid(), nullable=False),
+        sa.Column("slot_id", sa.Uuid(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("filler", sa.Boolean(), nullable=False),
         sa.Column("max_fee", columns.Uint256(), nullable=False),
         sa.Column("priority_fee", columns.Uint256(), nullable=False),
+        sa.Column("gas_limit", sa.BigInteger(), nullable=False),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.Column("sent_at", columns.UtcTime(), nullable=True),
+        sa.Column("error", sa.String(length=500), nullable=True),
         sa.ForeignKeyConstraint(
-            ["relay_id"], ["relay_transaction.id"], name=op.f("fk_relay_attempt_relay_id")
+            ["slot_id"], ["relay_slot.id"], name=op.f("fk_relay_attempt_slot_id")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_relay_attempt")),
     )
     with op.batch_alter_table("relay_attempt", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_relay_attempt_relay_id"), ["relay_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_relay_attempt_slot_id"), ["slot_id"], unique=False)
+
+    op.create_table(
+        "relay_transaction",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=True),
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("to", sa.String(length=42), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("value", columns.Uint256(), nullable=False),
+        sa.Column("facts", sa.String(), nullable=False),
+        sa.Column("moves", sa.String(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("customer", sa.String(length=100), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "sent",
+                "confirmed",
+                "failed",
+                "expired",
+                "canceled",
+                name="relaystate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("lane_id", sa.Uuid(), nullable=True),
+        sa.Column("slot_id", sa.Uuid(), nullable=True),
+        sa.Column("batch_limit", sa.Integer(), nullable=False),
+        sa.Column("due_at", columns.UtcTime(), nullable=False),
+        sa.Column("send_by", columns.UtcTime(), nullable=True),
+        sa.Column("expires_at", columns.UtcTime(), nullable=True),
+        sa.Column("error", sa.String(length=1000), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["lane_id"], ["lane.id"], name=op.f("fk_relay_transaction_lane_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_relay_transaction_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["slot_id"], ["relay_slot.id"], name=op.f("fk_relay_transaction_slot_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_transaction")),
+    )
+    with op.batch_alter_table("relay_transaction", schema=None) as batch_op:
+        batch_op.create_index("ix_relay_transaction_case_id", ["case_id"], unique=False)
+        batch_op.create_index(
+            "ix_relay_transaction_created_at", ["merchant_id", "created_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_relay_transaction_customer", ["merchant_id", "customer"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_relay_transaction_slot_id"), ["slot_id"], unique=False)
+        batch_op.create_index(
+            "ix_relay_transaction_state", ["chain_id", "state", "lane_id", "due_at"], unique=False
+        )
 
     op.create_table(
         "return_case",
@@ -766,8 +899,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_return_case_merchant_id_created_at")
 
     op.drop_table("return_case")
+    with op.batch_alter_table("relay_transaction", schema=None) as batch_op:
+        batch_op.drop_index("ix_relay_transaction_state")
+        batch_op.drop_index(batch_op.f("ix_relay_transaction_slot_id"))
+        batch_op.drop_index("ix_relay_transaction_customer")
+        batch_op.drop_index("ix_relay_transaction_created_at")
+        batch_op.drop_index("ix_relay_transaction_case_id")
+
+    op.drop_table("relay_transaction")
     with op.batch_alter_table("relay_attempt", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_relay_attempt_relay_id"))
+        batch_op.drop_index(batch_op.f("ix_relay_attempt_slot_id"))
 
     op.drop_table("relay_attempt")
     with op.batch_alter_table("payment", schema=None) as batch_op:
@@ -778,10 +919,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_order_line_token")
 
     op.drop_table("order_line")
-    with op.batch_alter_table("relay_transaction", schema=None) as batch_op:
-        batch_op.drop_index("ix_relay_transaction_state")
+    with op.batch_alter_table("relay_slot", schema=None) as batch_op:
+        batch_op.drop_index("ix_relay_slot_state")
 
-    op.drop_table("relay_transaction")
+    op.drop_table("relay_slot")
+    op.drop_table("relay_rule")
     with op.batch_alter_table("reconciliation_run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reconciliation_run_merchant_id"))
 
@@ -800,6 +942,7 @@ def downgrade() -> None:
 
     op.drop_table("inbox")
     op.drop_table("idempotency_record")
+    op.drop_table("gas_day")
     op.drop_table("break")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_subject_id"))
