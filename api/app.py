@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from api import health, metrics, pages, problems, v1
+from api import health, metrics, pages, problems, relay, v1
 from api.door import BodyLimit
 from settlement.runtime import Runtime
 
@@ -22,7 +24,7 @@ STATIC = Path(__file__).parent / "static"
 def create_app(runtime: Runtime | None = None) -> FastAPI:
     """Build the application; tests pass a runtime of their own."""
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    app = FastAPI(
+    app = _Application(
         title="Undrop",
         version="0.1.0",
         description="The returns desk of an NFT marketplace.",
@@ -33,6 +35,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.state.runtime = runtime or Runtime()
     problems.install(app)
     app.include_router(v1.router)
+    app.include_router(relay.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)
@@ -40,3 +43,17 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.add_middleware(metrics.CountRequests)
     app.add_middleware(BodyLimit)
     return app
+
+
+class _Application(FastAPI):
+    """FastAPI leaves nulls out of examples, although answers have them: they are put back."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        routes = [route for route in relay.router.routes if isinstance(route, APIRoute)]
+        for route in routes:
+            [way] = [document["paths"][route.path][name.lower()] for name in route.methods or ()]
+            for status, answer in route.responses.items():
+                for media, content in answer["content"].items():
+                    way["responses"][str(status)]["content"][media] |= content
+        return document

@@ -5,72 +5,31 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.exc import SQLAlchemyError
 
-from api import supervisor
+from api import cli_relay, supervisor
+from api.terminal import Slug, err, give_up, opened_runtime, out, refusals
 from api.v1 import break_view
 from returns import migrate
-from returns.errors import BadInput, LeaseLost, Unavailable, UndropError
+from returns.errors import LeaseLost, Unavailable
 from settlement import importer
-from settlement.commands import deployment, setup
-from settlement.commands.access import SCOPES, create_key, merchant_by_slug
+from settlement.commands import deployment, relay, setup
+from settlement.commands.access import OPERATOR_SCOPES, SCOPES, create_key, merchant_by_slug
 from settlement.reconciliation import run as reconcile
 from settlement.reports import breaks_csv, breaks_table
-from settlement.runtime import Runtime
 from settlement.settings import load_deployer_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The returns desk.")
 imports = typer.Typer(no_args_is_help=True, help="Bring data in.")
 app.add_typer(imports, name="import")
-
-out = Console()
-err = Console(stderr=True)
+app.add_typer(cli_relay.app, name="relay")
 
 Role = Annotated[str | None, typer.Option(help="Address; instead of the file's.")]
-Slug = Annotated[str, typer.Option(help="The merchant's short name.")]
-
-
-@contextmanager
-def _runtime() -> Iterator[Runtime]:
-    """A runtime whose refusals end the command with one sentence and what to do next."""
-    with _refusals():
-        runtime = Runtime()
-        yield runtime
-        runtime.close()
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except UndropError as problem:
-        _give_up(f"{problem} {_next_step(problem)}")
-    except SQLAlchemyError as problem:
-        _give_up(
-            f"The database refuses: {type(problem).__name__}. Is UNDROP_DATABASE_URL right, "
-            "and has 'make run' or 'undrop setup' been run?"
-        )
-    except OSError as problem:
-        _give_up(f"A file cannot be used: {problem}.")
-
-
-def _next_step(problem: UndropError) -> str:
-    """What to do, for somebody at a terminal: bad input is answered by its own sentence."""
-    return "" if type(problem).next_step == BadInput.next_step else problem.next_step
-
-
-def _give_up(sentence: str) -> NoReturn:
-    err.print(sentence, style="red", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 @app.command()
@@ -79,17 +38,17 @@ def run(
         "var"
     ),
     headless: Annotated[bool, typer.Option(help="Without the demo order book.")] = False,
-    restart_worker: Annotated[bool, typer.Option(help="Start a worker anew that died.")] = False,
+    restart_worker: Annotated[bool, typer.Option(help="Start a worker or relayer anew.")] = False,
 ) -> None:
     """Start everything on this machine: chain, processor, API, worker, indexer, pages."""
-    with _refusals():
+    with refusals():
         supervisor.run(home, with_book=not headless, restart_worker=restart_worker)
 
 
 @app.command("migrate")
 def migrate_database() -> None:
     """Bring the database to the current schema."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         migrate.upgrade(runtime.database)
         out.print("The database is up to date.")
 
@@ -97,9 +56,20 @@ def migrate_database() -> None:
 @app.command("setup")
 def set_up(merchant: Slug = "demo", name: str = "Demo Marketplace") -> None:
     """Prepare a local installation: schema, merchant, policy, model, contracts, float."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         row = setup.prepare(runtime, merchant, name)
         out.print(f"Merchant {row.slug} is ready ({row.id}).")
+
+
+@app.command("merchant")
+def make_merchant(
+    slug: Annotated[str, typer.Argument(help="Its short name, as in --merchant.")],
+    name: Annotated[str | None, typer.Option(help="As people know it; default: the same.")] = None,
+) -> None:
+    """Make a merchant known to the books, unless it is."""
+    with opened_runtime() as runtime:
+        row = setup.create_merchant(runtime, slug, slug if name is None else name)
+        out.print(f"Merchant {row.slug} is known ({row.id}).")
 
 
 @app.command("deploy")
@@ -139,7 +109,7 @@ def deploy_contracts(
         "guardian": guardian,
         "treasurer": treasurer,
     }
-    with _refusals():
+    with refusals():
         wanted = deployment.Wanted(
             people=deployment.read_people(people, named),
             collection=deployment.collection(
@@ -165,7 +135,7 @@ def set_vault(
     merchant: Slug = "demo",
 ) -> None:
     """Say where a merchant's tokens come back, after two admins have registered it."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         merchant_by_slug(runtime, merchant)
         row = setup.set_vault(runtime, merchant, address)
         out.print(f"Tokens returned to {row.slug} go to {row.vault}.")
@@ -179,11 +149,12 @@ def make_key(
     days: Annotated[int, typer.Option(help="Days until it expires.", min=1, max=3650)] = 90,
 ) -> None:
     """Make an API key and print it, this once."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         wanted = tuple(scopes.split(","))
-        unknown = [scope for scope in wanted if scope not in SCOPES]
+        known = (*SCOPES, *OPERATOR_SCOPES)
+        unknown = [scope for scope in wanted if scope not in known]
         if unknown:
-            _give_up(f"Unknown scope {unknown[0]!r}; there are {', '.join(SCOPES)}.")
+            give_up(f"Unknown scope {unknown[0]!r}; there are {', '.join(known)}.")
         row = merchant_by_slug(runtime, merchant)
         sys.stdout.write(create_key(runtime, row.id, label, wanted, days) + "\n")
 
@@ -191,7 +162,7 @@ def make_key(
 @app.command()
 def train() -> None:
     """Train the risk model on the generator that ships with the product."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         started = time.perf_counter()
         digest = setup.train_model(runtime)
         seconds = time.perf_counter() - started
@@ -206,7 +177,7 @@ def policy(
     activate: Annotated[bool, typer.Option(help="Make it the merchant's policy.")] = False,
 ) -> None:
     """Check a policy file; with --activate make it the merchant's newest version."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         text = importer.read_text(file)
         policy_name, policy_hash = setup.check_policy(text)
         out.print(f"Policy {policy_name} is well-formed ({policy_hash[:12]}).")
@@ -230,7 +201,7 @@ def import_sales(
     rejects: Annotated[Path | None, typer.Option(help="Write the rejected rows here.")] = None,
 ) -> None:
     """Import sales as orders. Rows that cannot be used are listed with line and reason."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         started = time.perf_counter()
         mapping = importer.parse_mapping(map_ or [])
         row = merchant_by_slug(runtime, merchant)
@@ -259,8 +230,8 @@ def reconcile_books(
 ) -> None:
     """Compare orders and ledger, processor and chain. Exit code 1 if there is a break."""
     if format_ not in ("table", "json", "csv"):
-        _give_up(f"There is no format {format_!r}; there are table, json and csv.")
-    with _runtime() as runtime:
+        give_up(f"There is no format {format_!r}; there are table, json and csv.")
+    with opened_runtime() as runtime:
         row = merchant_by_slug(runtime, merchant)
         run_, breaks = reconcile.run(runtime, row.id)
         views = [break_view(found) for found in breaks]
@@ -278,7 +249,7 @@ def reconcile_books(
 @app.command()
 def indexer(pause: Annotated[float, typer.Option(help="Seconds between looks.")] = 0.2) -> None:
     """Follow the chain until stopped."""
-    with _runtime() as runtime:
+    with opened_runtime() as runtime:
         runtime.indexer.check_pinned()
         while True:
             try:
@@ -288,6 +259,13 @@ def indexer(pause: Annotated[float, typer.Option(help="Seconds between looks.")]
                 err.print(f"indexer.interrupted problem={problem}", highlight=False)
                 time.sleep(1)
             time.sleep(pause)
+
+
+@app.command()
+def relayer() -> None:
+    """Send what is owed to the chains until stopped: every lane of every chain."""
+    with opened_runtime() as runtime:
+        relay.run(runtime)
 
 
 if __name__ == "__main__":

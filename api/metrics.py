@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
@@ -13,7 +14,8 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.door import RuntimeDep
-from returns import reads
+from returns import reads, relay_reads
+from returns.relay_reads import LaneStatus
 from settlement.runtime import Runtime
 
 router = APIRouter(tags=["health"])
@@ -48,12 +50,44 @@ class _Books(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with self._runtime.database.read() as session:
+            now = self._runtime.clock()
             counts = reads.counts(session)
+            lanes = relay_reads.lanes(session)
+            waiting = relay_reads.waiting_since(session, self._runtime.chains, now)
         for name, (label, values) in counts.items():
             family = GaugeMetricFamily(f"undrop_{name}", f"Number by {label}", labels=[label])
             for value, count in values.items():
                 family.add_metric([value], count)
             yield family
+        yield from _of_lanes(lanes, now, self._runtime.settings.relay_stuck_seconds)
+        yield _of_waiting(waiting, now)
+
+
+def _of_lanes(
+    lanes: Sequence[LaneStatus], now: datetime, stuck_after_s: int
+) -> Iterable[GaugeMetricFamily]:
+    """Ages grow with the scrapes, whether or not a relayer lives."""
+    gauges: dict[str, tuple[str, Callable[[LaneStatus], int | None]]] = {
+        "under_way": ("Nonces that are not mined", lambda one: one.under_way),
+        "head_age_seconds": ("Age of the first of them", lambda one: one.head_age_s(now)),
+        "balance_wei": ("Coin, when last looked at", lambda one: one.lane.balance),
+        "alarm": ("1 if something is wrong", lambda one: int(bool(one.alarms(now, stuck_after_s)))),
+    }
+    for name, (told, read) in gauges.items():
+        family = GaugeMetricFamily(f"undrop_relay_lane_{name}", told, labels=["chain_id", "lane"])
+        for one in lanes:
+            value = read(one)
+            if value is not None:
+                family.add_metric([str(one.lane.chain_id), one.lane.address], value)
+        yield family
+
+
+def _of_waiting(waiting: dict[int, datetime], now: datetime) -> GaugeMetricFamily:
+    told = "How late the oldest transaction without a nonce is"
+    family = GaugeMetricFamily("undrop_relay_pending_age_seconds", told, labels=["chain_id"])
+    for chain_id, since in waiting.items():
+        family.add_metric([str(chain_id)], (now - since).total_seconds())
+    return family
 
 
 class CountRequests:

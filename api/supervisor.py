@@ -23,7 +23,7 @@ import httpx
 from returns.errors import HomeUnusable, PortBusy, ProcessDied, ToolMissing, UndropError
 from returns.tables import Merchant
 from settlement.commands import setup
-from settlement.commands.access import SCOPES, create_key
+from settlement.commands.access import OPERATOR_SCOPES, SCOPES, create_key
 from settlement.runtime import Runtime
 from settlement.settings import Settings, load_settings
 
@@ -48,7 +48,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, *, restart_worker: bool) -> None:
         self._settings = settings
-        self._restarts = {"worker"} if restart_worker else set()
+        self._restarts = {"worker", "relayer"} if restart_worker else set()
         self._children: list[Child] = []
         self._logs = settings.home / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _start_all(supervisor: Supervisor, settings: Settings, *, with_book: bool) -
     # Deployment is mined at once; from here on blocks come every second, as on a real chain.
     runtime.client.call("evm_setIntervalMining", 1)
     key = _api_key(runtime, merchant.id)
-    for child in (_processor(settings), _api(settings), _worker(settings), _indexer()):
+    for child in (_processor(settings), _api(settings), _worker(settings), *_chain_sides()):
         supervisor.start(child)
     supervisor.wait_for("processor", lambda: _get(settings.processor_url + "/sandbox", settings))
     supervisor.wait_for("api", lambda: _get(_base(settings) + "/readyz", settings))
@@ -191,8 +191,10 @@ def _worker(settings: Settings) -> Child:
     return Child("worker", [*celery, *schedule, *alone, *size])
 
 
-def _indexer() -> Child:
-    return Child("indexer", [sys.executable, "-m", "api.cli", "indexer"])
+def _chain_sides() -> list[Child]:
+    """Who listens to the chain, and who speaks to it."""
+    names = ("indexer", "relayer")
+    return [Child(name, [sys.executable, "-m", "api.cli", name]) for name in names]
 
 
 def _uvicorn(factory: str, port: int) -> list[str]:
@@ -255,7 +257,9 @@ def _api_key(runtime: Runtime, merchant_id: object) -> str:
     path = runtime.settings.home / "api_key"
     if path.exists():
         return path.read_text().strip()
-    key = create_key(runtime, merchant_id, "local", SCOPES, None)  # type: ignore[arg-type]
+    # Whoever has this machine is the merchant and runs the installation as well.
+    scopes = (*SCOPES, *OPERATOR_SCOPES)
+    key = create_key(runtime, merchant_id, "local", scopes, None)  # type: ignore[arg-type]
     path.touch(mode=0o600)
     path.write_text(key + "\n")
     return key

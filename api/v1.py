@@ -14,7 +14,7 @@ from api.problems import problem
 from returns import reads
 from returns.idempotency import check_key, request_hash
 from returns.tables import Break
-from settlement.broker import INBOX, RELAY
+from settlement.broker import INBOX
 from settlement.commands import authorizations, cases, intake, orders, returnability, webhooks
 from settlement.commands.access import client_token
 from settlement.commands.inputs import (
@@ -142,9 +142,7 @@ def post_authorization(
 ) -> dict[str, Any]:
     """Hand a signature in; the token moves from now on, without gas for the holder."""
     caller.require("returns:write")
-    view = authorizations.sign(runtime, caller, rma, body)
-    runtime.wake(RELAY, body.line)
-    return view
+    return authorizations.sign(runtime, caller, rma, body)
 
 
 @router.post("/returns/{rma}/cancel", tags=["returns"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from chain.addresses import to_checksum
 from chain.client import ChainClient, RpcError
 from chain.contracts import revert_reason
 from chain.signers import Signer
+from chain.transactions import Transaction, sign
 from returns.errors import ChainUnavailable
 
 _TIP = 1_000_000_000
@@ -35,24 +35,27 @@ def send(
         gas = int(client.call("eth_estimateGas", call), 16)
     except RpcError as error:
         raise ChainUnavailable(problem=revert_reason(error)) from error
-    tx_hash, raw = signer.sign(
-        {
-            "type": 2,
-            "chainId": client.chain_id(),
-            "nonce": client.transaction_count(signer.address, "pending"),
-            "maxPriorityFeePerGas": _TIP,
-            "maxFeePerGas": _TIP + 2 * int(client.call("eth_gasPrice"), 16),
-            "gas": gas * 13 // 10,
-            "value": value,
-            "data": data,
-            **({} if to is None else {"to": to_checksum(to)}),
-        }
-    )
+    tx_hash, raw = sign(signer, _transaction(client, signer.address, to, data, value, gas))
     try:
         client.call("eth_sendRawTransaction", "0x" + raw.hex())
     except RpcError as error:
         raise ChainUnavailable(problem=str(error)) from error
     return _wait(client, tx_hash, patience_s)
+
+
+def _transaction(
+    client: ChainClient, sender: str, to: str | None, data: bytes, value: int, gas: int
+) -> Transaction:
+    return Transaction(
+        chain_id=client.chain_id(),
+        nonce=client.transaction_count(sender, "pending"),
+        priority_fee=_TIP,
+        max_fee=_TIP + 2 * int(client.call("eth_gasPrice"), 16),
+        gas=gas * 13 // 10,
+        to=to,
+        value=value,
+        data=data,
+    )
 
 
 def _wait(client: ChainClient, tx_hash: str, patience_s: float) -> dict[str, Any]:

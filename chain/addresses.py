@@ -1,10 +1,14 @@
 """Addresses: EIP-55 on the way in, lower case inside."""
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
+from eth_utils.crypto import keccak
 
 from returns.errors import AddressInvalid
 
 ZERO = "0x" + "00" * 20
+
+#: Where tokens go that cannot be destroyed.
+DEAD = "0x" + "00" * 18 + "dead"
 #: EIP-7528: stands for the chain's own coin where an asset's address is wanted.
 NATIVE = "0x" + "ee" * 20
 
@@ -26,6 +30,11 @@ def parse_address(text: object) -> str:
 def fiat_asset(number: int) -> str:
     """A fiat currency as an address: its ISO 4217 number (the custom of Chainlink's feeds)."""
     return f"0x{number:040x}"
+
+
+def of_public_key(point: bytes) -> str:
+    """The account of a public key, given as 65 bytes: 4, x, y (yellow paper, appendix F)."""
+    return "0x" + keccak(point[1:])[-20:].hex()
 
 
 def to_checksum(address: str) -> str:

@@ -16,6 +16,22 @@ from eth_utils.crypto import keccak
 from chain.client import ChainClient, RpcError, printable
 from returns.errors import ContractsMissing
 
+#: Code of a revert (Geth, Erigon, Reth, Anvil), and what nodes say where they give none:
+#: Nethermind (vm execution error), Anvil (evm error), Geth and Erigon (the rest).
+_REVERT_CODE = 3
+_REVERT_WORDS = (
+    "revert",
+    "vm execution error",
+    "evm error",
+    "execution failed",
+    "invalid opcode",
+    "invalid jump",
+    "stack underflow",
+    "stack limit reached",
+    "out of gas",
+    "gas required exceeds",
+)
+
 #: Where `forge build` leaves the compiled contracts.
 BUILD = Path(__file__).parent.parent / "contracts" / "out"
 
@@ -140,6 +156,12 @@ def view(client: ChainClient, address: str, contract: str, function: str, *args:
     return values[0] if len(values) == 1 else values
 
 
+@cache
+def event_topic(contract: str, event: str) -> str:
+    """The first topic of an event's logs: what tells it from others without decoding it."""
+    return "0x" + keccak(text=signature_of(_members(contract, "event")[event])).hex()
+
+
 def decode_event(contract: str, log: dict[str, Any]) -> DecodedEvent | None:
     """Name and arguments of a raw log; None if the contract's ABI does not know it."""
     if not log["topics"]:
@@ -156,6 +178,13 @@ def decode_event(contract: str, log: dict[str, Any]) -> DecodedEvent | None:
     values = decode([abi_type(part) for part in plain], bytes.fromhex(log["data"][2:]))
     args |= {part["name"]: _plain(part, value) for part, value in zip(plain, values, strict=True)}
     return DecodedEvent(item["name"], args)
+
+
+def is_revert(error: RpcError) -> bool:
+    """Whether the chain refused the call, and not a node that is overloaded or broken."""
+    text = str(error).lower()
+    known = error.code == _REVERT_CODE or error.data is not None
+    return known or any(words in text for words in _REVERT_WORDS)
 
 
 def revert_reason(error: RpcError) -> str:

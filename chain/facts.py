@@ -14,7 +14,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from chain.client import BlockHeader, ChainClient, RpcError
-from chain.simulation import is_revert
+from chain.contracts import is_revert
 from returns.errors import ChainUnavailable
 
 #: Who is asked, and the calldata.

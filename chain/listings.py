@@ -10,7 +10,7 @@ from eth_abi.exceptions import DecodingError
 
 from chain.addresses import NATIVE, ZERO
 from chain.client import ChainClient, RpcError
-from chain.contracts import encode_signature
+from chain.contracts import encode_signature, is_revert
 from chain.seaport import (
     NO_CONDUIT,
     NO_ZONE_HASH,
@@ -25,7 +25,6 @@ from chain.seaport import (
     order_hash,
 )
 from chain.signatures import is_wrapped, normalise, verify
-from chain.simulation import is_revert
 from returns.errors import ChainUnavailable, ListingInvalid, OrderSignatureInvalid
 
 

@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from chain.addresses import NATIVE, ZERO
 from chain.client import BlockHeader, ChainClient, RpcError
-from chain.contracts import encode_call, encode_signature
+from chain.contracts import encode_call, encode_signature, is_revert
 from chain.seaport import (
     NO_CONDUIT,
     ConsiderationItem,
@@ -28,7 +28,6 @@ from chain.seaport import (
     Seaport,
     parameters,
 )
-from chain.simulation import is_revert
 from returns.errors import ChainUnavailable
 
 #: What most collections are approved for: the conduit of the largest marketplace, by its key.

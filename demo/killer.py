@@ -1,4 +1,4 @@
-"""Kills the worker while it works; the supervisor starts it anew."""
+"""Kills worker and relayer while they work; the supervisor starts them anew."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LIFE_S = (0.05, 2.5)
 
 
 class Killer:
-    """Sends SIGKILL to the worker's process group, at a random moment of its work."""
+    """Sends SIGKILL to their process groups, at a random moment of their work."""
 
     def __init__(self, installation: Installation, seed: int) -> None:
         self._installation = installation
@@ -27,10 +27,11 @@ class Killer:
         self.kills = 0
 
     def strike(self) -> None:
-        """Wait until the worker is up, let it work for a moment, kill it."""
+        """Wait until the worker is up, let them work for a moment, kill both."""
         self._wait_until_up()
         time.sleep(self._rng.uniform(*_LIFE_S))
-        os.killpg(int(self._installation.about["pids"]["worker"]), signal.SIGKILL)
+        for name in ("worker", "relayer"):
+            os.killpg(int(self._installation.about["pids"][name]), signal.SIGKILL)
         self.kills += 1
 
     def _wait_until_up(self) -> None:

@@ -92,7 +92,7 @@ class Play:
         self._say(f"{len(self.customers.cases)} returns asked for (composed requests).")
         self.customers.decide_all()
         self.customers.sign_all(self.options.kills, killer.strike)
-        killed = f" The worker was killed {killer.kills} times." if killer.kills else ""
+        killed = f" Worker and relayer were killed {killer.kills} times." if killer.kills else ""
         self._say(f"Reviews decided, messages signed.{killed}")
         self.customers.wait_for_all(_PATIENCE_S)
         self._say("No case moves any more.")

@@ -88,7 +88,9 @@ def _options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--returns", type=int, default=40, help="how many returns to ask for")
     parser.add_argument("--sales", type=Path, help="a sales file; without it a generated book")
     parser.add_argument("--plant", action="store_true", help="plant one break of each code")
-    parser.add_argument("--kills", type=int, default=0, help="kill the worker so many times")
+    parser.add_argument(
+        "--kills", type=int, default=0, help="kill worker and relayer so many times"
+    )
     parser.add_argument("--seed", type=int, default=7, help="of the generated book and the choice")
     return Options(**vars(parser.parse_args(arguments)))
 

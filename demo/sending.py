@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from chain.client import ChainClient, RpcError
 from chain.signers import LocalSigner
+from chain.transactions import Transaction, sign
 from demo.faults import CannotPlay
 
 _TIP_WEI = 1_000_000_000
@@ -51,22 +50,13 @@ def _signed(client: ChainClient, calls: Sequence[Call]) -> list[tuple[str, bytes
     for call in calls:
         nonce = nonces[call.signer.address]
         nonces[call.signer.address] += 1
-        signed.append(call.signer.sign(_transaction(call, chain_id, nonce, price)))
+        signed.append(sign(call.signer, _transaction(call, chain_id, nonce, price)))
     return signed
 
 
-def _transaction(call: Call, chain_id: int, nonce: int, price: int) -> dict[str, Any]:
-    return {
-        "type": 2,
-        "chainId": chain_id,
-        "nonce": nonce,
-        "maxPriorityFeePerGas": _TIP_WEI,
-        "maxFeePerGas": price,
-        "gas": call.gas,
-        "to": to_checksum_address(call.to),
-        "value": call.value,
-        "data": call.data,
-    }
+def _transaction(call: Call, chain_id: int, nonce: int, price: int) -> Transaction:
+    fees = (_TIP_WEI, price, call.gas)
+    return Transaction(chain_id, nonce, *fees, call.to, call.value, call.data)
 
 
 def _receipts(client: ChainClient, hashes: list[str]) -> list[dict[str, Any]]:

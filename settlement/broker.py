@@ -22,7 +22,7 @@ from settlement.settings import Settings
 
 log = logging.getLogger(__name__)
 
-OUTBOX, INBOX, RELAY, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.relay", "undrop.sweep"
+OUTBOX, INBOX, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.sweep"
 
 
 class _FileChannel(filesystem.Channel):
@@ -84,7 +84,6 @@ def make_celery(settings: Settings) -> Celery:
             for name, every in (
                 (OUTBOX, _BEAT),
                 (INBOX, _BEAT),
-                (RELAY, _BEAT),
                 (SWEEP, _SWEEP),
             )
         },

@@ -57,7 +57,12 @@ def _chain_undid(session: Session, _terms: Terms, event: dict[str, Any], now: da
 
 
 def _relay_failed(session: Session, _terms: Terms, fact: dict[str, Any], now: datetime) -> None:
-    legs.failed(session, UUID(fact["relay"]), fact["reason"], now)
+    leg = _leg(session, fact["relay"])
+    if leg is None:
+        # Relayed for a merchant's own back end, or gas for a lane: no return depends on it.
+        log.info("relay.failed relay=%s reason=%s", fact["relay"], fact["reason"])
+        return
+    legs.failed(session, leg.id, fact["reason"], now)
 
 
 def _processor_refund(

@@ -13,13 +13,22 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from chain import relayer
+from chain.relay import queue
+from chain.relay.queue import Intent
 from custody.authorizations import message_of
-from custody.calls import calldata
+from custody.calls import calldata, facts, moves
 from returns import cases, lifecycle, locks, work
 from returns.errors import PayoutInDoubt, TokenNotReturnable
 from returns.ids import new_id
-from returns.tables import Authorization, Hold, Leg, ReturnLine
+from returns.tables import (
+    Authorization,
+    Hold,
+    Leg,
+    Merchant,
+    Order,
+    OrderLine,
+    ReturnLine,
+)
 from returns.words import PAYOUTS, ChainLevel, HoldState, LegKind, LegState, LineState
 from settlement import bookings, plans
 from settlement.guards import payout_obstacle
@@ -30,6 +39,10 @@ log = logging.getLogger(__name__)
 ACTOR = "undrop"
 
 _CHAIN_LEGS = frozenset(LegKind) - {LegKind.PROCESSOR_REFUND, LegKind.CREDIT}
+#: The customer has the remedy, and nobody waits for these: they go in a cheap block.
+_PATIENT = (LegKind.SETTLE, LegKind.BURN)
+#: Legs that the escrow takes until the authorization's deadline only.
+_BEFORE_DEADLINE = (LegKind.DEPOSIT, LegKind.SWAP)
 #: Lines that a failed leg does not move: a person has them already, or nothing is under way.
 _HANDED_OVER = lifecycle.REOPENABLE | {LineState.NEEDS_ATTENTION, LineState.IN_REVIEW}
 _DONE = frozenset({LegState.CONFIRMED, LegState.FINAL})
@@ -135,19 +148,34 @@ def _recipient(session: Session, line: ReturnLine, kind: LegKind) -> str | None:
 
 def _set_going(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
     if leg.kind in _CHAIN_LEGS:
-        relayer.enqueue(
-            session,
-            relay_id=leg.id,
-            merchant_id=leg.merchant_id,
-            chain_id=terms.deployment.chain_id,
-            to=terms.deployment.escrow,
-            data=calldata(leg.kind, signed_authorization(session, line.id)),
-            now=now,
-        )
+        queue.enqueue(session, _intent(session, terms, line, leg, now), now)
     elif leg.kind is LegKind.PROCESSOR_REFUND:
         work.put(session, leg.merchant_id, "leg.pay", leg.id, now)
     else:
         _credit(session, terms, line, leg, now)
+
+
+def _intent(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> Intent:
+    """The call that a leg owes to the chain, and what the relayer holds it to."""
+    signed = signed_authorization(session, line.id)
+    bought = session.get_one(OrderLine, line.order_line_id)
+    vault = session.get_one(Merchant, line.merchant_id).vault or ""
+    known = facts(line, bought, signed.holder, vault, terms.deployment)
+    return Intent(
+        id=leg.id,
+        merchant_id=leg.merchant_id,
+        chain_id=terms.deployment.chain_id,
+        to=terms.deployment.escrow,
+        data=calldata(leg.kind, signed),
+        facts=known,
+        moves=moves(leg.kind, known, line.remedy, terms.deployment.escrow),
+        case_id=line.case_id,
+        customer=session.get_one(Order, bought.order_id).customer,
+        batch_limit=terms.batch_limit,
+        due_at=now + terms.batch_window,
+        send_by=now + terms.patience if leg.kind in _PATIENT else None,
+        expires_at=signed.deadline if leg.kind in _BEFORE_DEADLINE else None,
+    )
 
 
 def _credit(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:

@@ -30,6 +30,9 @@ class Terms:
     reclaim_after: timedelta
     commit_until: timedelta
     processor_worst_case: timedelta
+    batch_limit: int = 1
+    batch_window: timedelta = timedelta()
+    patience: timedelta = timedelta()
 
 
 _DEPOSIT = Step(LegKind.DEPOSIT, LineState.DEPOSITING, ChainLevel.CONFIRMED)

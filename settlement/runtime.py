@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -13,8 +14,10 @@ from chain.client import ChainClient
 from chain.contracts import Deployment
 from chain.indexer import Finality, Indexer
 from chain.local import OPERATOR, anvil_keys
-from chain.relayer import Relayer
-from chain.signers import LocalSigner, Signer
+from chain.relay.fleet import Fleet
+from chain.relay.guard import Guard, escrow_rules
+from chain.relay.parts import Parts
+from chain.signers import LocalSigner, Secrets, Signer, open_signer
 from returns.clock import Clock, system_clock
 from returns.db import Database
 from returns.errors import ModelInvalid, NotFound
@@ -60,26 +63,65 @@ class Runtime:
             reclaim_after=timedelta(seconds=settings.reclaim_seconds),
             commit_until=timedelta(seconds=settings.commit_seconds),
             processor_worst_case=timedelta(seconds=settings.processor_worst_case_seconds),
+            batch_limit=settings.relay_batch,
+            batch_window=timedelta(milliseconds=settings.relay_batch_wait_ms),
+            patience=timedelta(seconds=settings.relay_patience_seconds),
         )
 
     @cached_property
-    def signer(self) -> Signer:
-        """The operator's key. Local use falls back to one of Anvil's accounts."""
-        key = self.settings.operator_key.get_secret_value() or anvil_keys()[OPERATOR]
-        return LocalSigner(key)
+    def signers(self) -> list[Signer]:
+        """The operators' keys, a lane each. Local use falls back to one of Anvil's accounts.
+
+        Raises `SettingsInvalid`, `KeystoreLocked`, `SignerUnavailable`: then nothing is sent.
+        """
+        settings = self.settings
+        if settings.signers:
+            secrets = Secrets(
+                keystore_password=settings.keystore_password,
+                keystore_password_file=settings.keystore_password_file,
+            )
+            return [open_signer(spec.strip(), secrets) for spec in settings.signers.split(",")]
+        return [LocalSigner(settings.operator_key.get_secret_value() or anvil_keys()[OPERATOR])]
 
     @cached_property
-    def relayer(self) -> Relayer:
-        """The operator's lane. It follows a transaction until nothing can undo it."""
-        return Relayer(
-            self.database,
-            self.client,
-            self.signer,
-            self.settings.chain_id,
-            self.clock,
-            confirmations=self.settings.finality,
-            lease=self.settings.lease,
-        )
+    def treasury(self) -> Signer | None:
+        """The key that sends gas to the lanes, if there is one."""
+        key = self.settings.treasury_key.get_secret_value()
+        return LocalSigner(key) if key else None
+
+    @cached_property
+    def chains(self) -> dict[int, ChainClient]:
+        """The node of each chain on which something may be relayed."""
+        others = self.settings.relay_chains.items()
+        clients = {chain_id: ChainClient(url) for chain_id, url in others}
+        return {**clients, self.settings.chain_id: self.client}
+
+    @cached_property
+    def relays(self) -> dict[int, Parts]:
+        """What the lanes of each chain share. They follow a transaction until it is final."""
+        settings = self.settings
+        policy = settings.relay_policy(settings.finality, settings.lease)
+        lanes = [signer.address for signer in self.signers]
+        return {
+            chain_id: Parts(
+                self.database, client, chain_id, self.clock, self.guard(chain_id, lanes), policy
+            )
+            for chain_id, client in self.chains.items()
+        }
+
+    def guard(self, chain_id: int, lanes: Sequence[str] = ()) -> Guard:
+        """Our own contracts are on one chain; elsewhere merchants' rules are all there is.
+
+        `lanes` may be sent gas. Who sends nothing has no need of them, nor of their keys.
+        """
+        has_ours = chain_id == self.settings.chain_id and not self.settings.relay_alone
+        own = escrow_rules(self.deployment) if has_ours else []
+        return Guard(own, lanes, self.settings.relay_top_up_by)
+
+    @cached_property
+    def fleets(self) -> list[Fleet]:
+        """The lanes of every chain."""
+        return [Fleet(parts, self.signers, self.treasury) for parts in self.relays.values()]
 
     @cached_property
     def indexer(self) -> Indexer:

@@ -9,9 +9,11 @@ from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from chain.local import anvil_addresses
+from chain.relay.fees import call_ceiling
+from chain.relay.parts import RelayPolicy
 from chain.signers import LocalSigner
 from returns.errors import SettingsInvalid
 
@@ -29,17 +31,21 @@ def _address(url: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+ChainId = Annotated[int, Field(ge=1, lt=2**63)]
+Wei = Annotated[int, Field(ge=0)]
 
 
 class ChainSettings(BaseSettings):
     """Which chain, and where this installation keeps its files."""
 
-    model_config = SettingsConfigDict(env_prefix="UNDROP_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="UNDROP_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     environment: Literal["local", "production"] = "local"
     home: Path = Field(default=Path("var"), description="files of this installation")
     rpc_url: Address = "http://127.0.0.1:8545"
-    chain_id: int = Field(default=31337, ge=1)
+    chain_id: ChainId = 31337
 
     @cached_property
     def deployment_file(self) -> Path:
@@ -62,7 +68,67 @@ class DeployerSettings(ChainSettings):
         return self
 
 
-class Settings(ChainSettings):
+class RelaySettings(ChainSettings):
+    """How the relayer behaves. Fees and coin in wei; empty budgets are none."""
+
+    relay_alone: bool = Field(
+        default=False,
+        description="the relay API is all there is: no contracts of ours on any chain",
+    )
+    relay_chains: dict[ChainId, Address] = Field(
+        default_factory=dict, description="further chains by number: for the relay API alone"
+    )
+    relay_window: int = Field(default=16, ge=1, description="nonces of a key under way")
+    relay_batch: int = Field(default=25, ge=1, le=100, description="returns in one transaction")
+    relay_batch_gas: int = Field(default=10_000_000, ge=100_000)
+    relay_batch_wait_ms: int = Field(default=200, ge=0, description="for company")
+    relay_patience_seconds: int = Field(
+        default=300, ge=0, description="how long what nobody waits for may wait for a cheap block"
+    )
+    relay_fee_cap: int = Field(default=500_000_000_000, ge=1, description="wei per gas")
+    relay_tip: int = Field(default=1_000_000_000, ge=1, description="wei per gas")
+    relay_stuck_seconds: int = Field(default=30, ge=1)
+    relay_case_budget: Wei | None = None
+    relay_customer_budget: Wei | None = None
+    relay_day_budget: Wei | None = None
+    relay_floor: Wei = Field(default=0, description="coin that a lane keeps")
+    relay_top_up_below: Wei = 0
+    relay_top_up_by: Wei = 0
+    relay_top_up_daily: Wei = 0
+
+    @model_validator(mode="after")
+    def _can_send(self) -> Self:
+        """What contradicts itself would stand still in silence."""
+        if self.relay_tip > call_ceiling(self.relay_fee_cap):
+            raise ValueError("UNDROP_RELAY_FEE_CAP leaves no room for UNDROP_RELAY_TIP")
+        if self.relay_chains.get(self.chain_id, self.rpc_url) != self.rpc_url:
+            raise ValueError("UNDROP_RELAY_CHAINS has another address for UNDROP_CHAIN_ID")
+        if self.relay_top_up_below and not 0 < self.relay_top_up_by <= self.relay_top_up_daily:
+            raise ValueError("UNDROP_RELAY_TOP_UP_BY must be above 0 and within …_TOP_UP_DAILY")
+        return self
+
+    def relay_policy(self, confirmations: int, lease: timedelta) -> RelayPolicy:
+        """The limits of every lane."""
+        return RelayPolicy(
+            confirmations=confirmations,
+            lease=lease,
+            window=self.relay_window,
+            tip=self.relay_tip,
+            fee_cap=self.relay_fee_cap,
+            batch_gas=self.relay_batch_gas,
+            batch_window=timedelta(milliseconds=self.relay_batch_wait_ms),
+            stuck_after=timedelta(seconds=self.relay_stuck_seconds),
+            case_budget=self.relay_case_budget,
+            customer_budget=self.relay_customer_budget,
+            day_budget=self.relay_day_budget,
+            floor=self.relay_floor,
+            top_up_below=self.relay_top_up_below,
+            top_up_by=self.relay_top_up_by,
+            top_up_daily=self.relay_top_up_daily,
+        )
+
+
+class Settings(RelaySettings):
     """Everything that differs between a laptop and a cluster."""
 
     database_url: str = Field(default="", description="empty: SQLite in the home folder")
@@ -73,6 +139,13 @@ class Settings(ChainSettings):
     confirmations: int = Field(default=1, ge=1, description="blocks until a fact is acted on")
     finality: int = Field(default=3, ge=1, description="blocks until nothing can undo it")
     operator_key: SecretStr = SecretStr("")
+    treasury_key: SecretStr = Field(default=SecretStr(""), description="sends gas to the lanes")
+    signers: str = Field(
+        default="",
+        description="lanes' keys: keystore:PATH, kms:KEY_ID or remote:URL#ADDRESS, a comma between",
+    )
+    keystore_password: SecretStr = SecretStr("")
+    keystore_password_file: Path | None = None
 
     secret_key: SecretStr = Field(default=SecretStr(_LOCAL_SECRET), description="client tokens")
     processor_url: Address = "http://127.0.0.1:8090"
@@ -89,16 +162,25 @@ class Settings(ChainSettings):
     lease_seconds: int = Field(default=10, ge=1)
 
     @model_validator(mode="after")
+    def _can_top_up(self) -> Self:
+        if self.relay_top_up_below and not self.treasury_key.get_secret_value():
+            raise ValueError("UNDROP_TREASURY_KEY must be set where lanes are topped up")
+        return self
+
+    @model_validator(mode="after")
     def _refuse_local_secrets(self) -> Self:
         if self.environment == "local":
             return self
-        for name in ("secret_key", "processor_key", "webhook_secret", "operator_key"):
+        needed = ("secret_key", "processor_key", "webhook_secret")
+        for name in needed if self.signers else (*needed, "operator_key"):
             secret: SecretStr = getattr(self, name)
             default = type(self).model_fields[name].default
             if len(secret.get_secret_value()) < 16 or secret == default:
                 raise ValueError(f"UNDROP_{name.upper()} must be set outside local use")
-        if LocalSigner(self.operator_key.get_secret_value()).address in anvil_addresses():
-            raise ValueError("UNDROP_OPERATOR_KEY is one of Anvil's public keys")
+        for name in ("operator_key", "treasury_key"):
+            key: str = getattr(self, name).get_secret_value()
+            if key and LocalSigner(key).address in anvil_addresses():
+                raise ValueError(f"UNDROP_{name.upper()} is one of Anvil's public keys")
         return self
 
     @cached_property
@@ -130,7 +212,18 @@ def load_deployer_settings() -> DeployerSettings:
 def _read(kind: type[_S]) -> _S:
     try:
         return kind()
+    except SettingsError as fault:
+        # It names the field, and never its value.
+        raise SettingsInvalid(problem=f"{fault}: it must be JSON") from None
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
-        where = "".join(f"UNDROP_{str(part).upper()}: " for part in first["loc"])
-        raise SettingsInvalid(problem=where + first["msg"].removeprefix("Value error, ")) from None
+        problem = _where(first["loc"]) + first["msg"].removeprefix("Value error, ")
+        raise SettingsInvalid(problem=problem) from None
+
+
+def _where(place: tuple[int | str, ...]) -> str:
+    """`UNDROP_RELAY_CHAINS (5): `; nothing for what concerns several settings."""
+    if not place:
+        return ""
+    name, within = f"UNDROP_{str(place[0]).upper()}", place[1:2]
+    return f"{name} ({within[0]}): " if within else f"{name}: "

@@ -11,14 +11,11 @@ from typing import Any
 
 from celery.signals import setup_logging
 
-from returns.errors import UndropError
-from settlement.broker import INBOX, OUTBOX, RELAY, SWEEP, make_celery
+from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
 from settlement.commands import cases
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import load_settings
-
-log = logging.getLogger(__name__)
 
 settings = load_settings()
 celery = make_celery(settings)
@@ -44,16 +41,6 @@ def inbox(row_id: str | None = None) -> None:
     """Take in what has come."""
     if drain_inbox(runtime):
         outbox.delay(row_id)
-        relay.delay(row_id)
-
-
-@celery.task(name=RELAY)
-def relay(row_id: str | None = None) -> None:  # noqa: ARG001
-    """Bring the lane forward; without the lease, or without a node, the next wake-up does."""
-    try:
-        runtime.relayer.run_once()
-    except UndropError as problem:
-        log.warning("relay.interrupted problem=%s", problem)
 
 
 @celery.task(name=SWEEP)

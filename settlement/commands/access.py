@@ -16,7 +16,7 @@ from returns.errors import CredentialsInvalid, FieldInvalid, NotFound, ScopeMiss
 from returns.tables import ApiKey, Merchant, Order
 from settlement.runtime import Runtime
 
-#: All there are; a key has some of them.
+#: What a merchant's key may do; a key has some of them.
 SCOPES = (
     "orders:write",
     "tokens:write",
@@ -26,7 +26,11 @@ SCOPES = (
     "reviews:write",
     "reconciliation:read",
     "console:read",
+    "relay:read",
+    "relay:write",
 )
+#: About lanes, which belong to no merchant: only for who runs the installation, given by name.
+OPERATOR_SCOPES = ("relay:admin",)
 #: What the holder of a client token may do, with its one order.
 _CLIENT_SCOPES = frozenset({"returns:read", "returns:write"})
 _CLIENT_TOKEN_LIFE = timedelta(minutes=30)

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from chain.addresses import parse_address
+from chain.addresses import ZERO, parse_address
 from returns.errors import UndropError
 from returns.money import CRYPTO_EXPONENTS, exponent_of, parse_amount
 from returns.words import Reason, Remedy, Tender
@@ -29,6 +29,11 @@ def _checked(parse: Any) -> Any:
             raise ValueError(str(refusal)) from refusal
 
     return check
+
+
+def _party(value: object) -> str:
+    """An account, or the zero address, which gives what is minted and takes what is burned."""
+    return ZERO if value == ZERO else parse_address(value)
 
 
 def _currency(value: object) -> str:
@@ -59,7 +64,13 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Text = Annotated[str, AfterValidator(_storable)]
 Amount = Annotated[int, BeforeValidator(_checked(parse_amount), json_schema_input_type=str)]
 Address = Annotated[str, BeforeValidator(_checked(parse_address))]
+Party = Annotated[str, BeforeValidator(_checked(_party))]
 CurrencyCode = Annotated[str, BeforeValidator(_checked(_currency)), Field(max_length=8)]
+CallData = Annotated[
+    str,
+    Field(max_length=2 + 2 * 100_000, pattern=r"^0x([0-9a-fA-F]{2})*$"),
+    AfterValidator(str.lower),
+]
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[\w.:#@+/-]+$")]
 
 
@@ -159,3 +170,36 @@ class ReviewIn(Input):
     decision: Annotated[str, Field(pattern=r"^(approve|deny|retry|release)$")]
     reason: Annotated[Text, Field(min_length=3, max_length=1000)]
     remedy: Remedy | None = Field(default=None, description="another remedy than was asked for")
+
+
+class MoveIn(Input):
+    """An asset that changes hands. The coin is named as in EIP-7528; an ERC-721's amount is 1."""
+
+    asset: Address
+    sender: Party = Field(alias="from")
+    recipient: Party = Field(alias="to")
+    amount: Amount
+    token_id: Amount | None = Field(default=None, description="of an ERC-721 or ERC-1155")
+
+
+class RelayIn(Input):
+    """A transaction to be sent from a lane of this installation, if a rule allows it."""
+
+    chain_id: Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+    to: Address
+    data: CallData = "0x"
+    value: Amount = Field(default=0, description="wei that it carries")
+    expects: Annotated[list[MoveIn], Field(max_length=100)] | None = Field(
+        default=None,
+        description="every asset change that it must make, besides the coin in `value`; "
+        "if left out, it may take no asset of the lane's account",
+    )
+    case: Annotated[Text, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="a reference of your own; gas is budgeted by it"
+    )
+    customer: Name | None = Field(default=None, description="gas is budgeted by it")
+    send_by: Moment | None = Field(
+        default=None,
+        description="until then it may wait for a cheap block; if left out, not at all",
+    )
+    expires_at: Moment | None = Field(default=None, description="after that it is not sent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlmodel import select
@@ -36,10 +37,15 @@ _FLOAT_WEI = 5_000 * 10**18
 #: Refunds in other currencies need the second approver from the first cent.
 _CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY")
 _SEED = 7
+_SLUG, _MAX_NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}"), 200
 
 
 def create_merchant(runtime: Runtime, slug: str, name: str) -> Merchant:
-    """The merchant with this slug, made if there is none."""
+    """The merchant with this slug, made if there is none. Raises `FieldInvalid`."""
+    if not _SLUG.fullmatch(slug):
+        raise FieldInvalid(field="merchant", problem="write up to 64 of a-z, 0-9 and hyphens")
+    if not name.isprintable() or not 0 < len(name) <= _MAX_NAME:
+        raise FieldInvalid(field="name", problem=f"write 1 to {_MAX_NAME} printable characters")
     with runtime.database.write() as session:
         merchant = session.exec(select(Merchant).where(Merchant.slug == slug)).first()
         if merchant is None:

@@ -1,0 +1,216 @@
+"""What a call would do if it were sent now: gas, asset changes, why it would revert, or unknown.
+
+The difference between the last two decides over a customer's return: a revert is the chain's
+answer, a node that is overloaded or asks for a fee in advance has given none. One `eth_simulateV1`
+tells all of it (Geth 1.14, Erigon 3, Nethermind 1.30, Reth 1.1, Anvil 1.0 and later).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain.addresses import DEAD, NATIVE, ZERO
+from chain.client import ChainClient, RpcError
+from chain.contracts import is_revert, revert_reason
+
+#: Transfer of ERC-20 and ERC-721, TransferSingle and TransferBatch of ERC-1155.
+_TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+_SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
+_MANY = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Move:
+    """An asset that changes hands: an ERC-20 or the coin has no `token_id`, an ERC-721 amount 1.
+
+    Addresses are lower-case; the coin is named as in EIP-7528.
+    """
+
+    asset: str
+    sender: str
+    recipient: str
+    amount: int
+    token_id: int | None = None
+
+    def as_row(self) -> list[str | None]:
+        """Its fields in order; JSON's numbers are too small for them."""
+        token_id = None if self.token_id is None else str(self.token_id)
+        return [self.asset, self.sender, self.recipient, str(self.amount), token_id]
+
+    def __str__(self) -> str:
+        what = self.amount if self.token_id is None else f"{self.amount} of token {self.token_id}"
+        return f"{what} of {self.asset} from {self.sender} to {self.recipient}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Either gas, moves and logs, or why it would revert, or why nobody can tell."""
+
+    gas: int = 0
+    moves: tuple[Move, ...] = ()
+    logs: tuple[dict[str, Any], ...] = ()
+    refusal: str | None = None
+    unclear: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is to be simulated. `gas`: its limit, none for the block's."""
+
+    to: str
+    data: bytes
+    value: int = 0
+    gas: int | None = None
+
+
+def moves_to_json(moves: Sequence[Move]) -> str:
+    """The form in which expected asset changes are stored: amounts and ids as strings."""
+    return json.dumps([move.as_row() for move in sorted(moves, key=_in_order)])
+
+
+def moves_from_json(text: str) -> list[Move]:
+    """Back from the stored form."""
+    return [
+        Move(asset, sender, recipient, int(amount), None if token_id is None else int(token_id))
+        for asset, sender, recipient, amount, token_id in json.loads(text)
+    ]
+
+
+def same_moves(expected: Sequence[Move], found: Sequence[Move]) -> bool:
+    """Whether exactly these assets change hands, in whatever order."""
+    return sorted(map(_in_order, expected)) == sorted(map(_in_order, found))
+
+
+def request(sender: str, call: Call) -> tuple[str, tuple[Any, ...]]:
+    """The JSON-RPC call that simulates one transaction of `sender` on the newest block."""
+    transaction = {
+        "from": sender,
+        "to": call.to,
+        "data": "0x" + call.data.hex(),
+        "value": hex(call.value),
+    }
+    if call.gas is not None:
+        transaction["gas"] = hex(call.gas)
+    block = {"calls": [transaction]}
+    return "eth_simulateV1", ({"blockStateCalls": [block], "traceTransfers": True}, "latest")
+
+
+def outlook(answer: Any) -> Outlook:
+    """Read the node's answer to `request`."""
+    if isinstance(answer, RpcError):
+        return _refused(answer)
+    try:
+        result = answer[0]["calls"][0]
+        if result["status"] == "0x1":
+            logs = result["logs"]
+            moves = tuple(move for log in logs for move in _moves_of(log))
+            return Outlook(gas=int(result["gasUsed"], 16), moves=moves, logs=tuple(logs))
+        return _refused(_error_of(result))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return Outlook(unclear="the node's answer is not a simulation")
+
+
+def outlooks(client: ChainClient, sender: str, calls: Sequence[Call]) -> list[Outlook]:
+    """Simulate each transaction for itself, all in few requests."""
+    return [outlook(one) for one in client.batch([request(sender, call) for call in calls])]
+
+
+def confirm_refusals(
+    client: ChainClient, sender: str, calls: Sequence[Call], found: Sequence[Outlook]
+) -> list[Outlook]:
+    """Ask another question of the node about what it says would revert: one answer is no verdict.
+
+    Where `eth_estimateGas` disagrees, nobody can tell yet.
+    """
+    doubtful = [index for index, one in enumerate(found) if one.refusal is not None]
+    asked = [(calls[index].to, calls[index].data, calls[index].value) for index in doubtful]
+    answers = dict(zip(doubtful, client.estimates(sender, asked), strict=True))
+    return [
+        one if index not in answers or _is_refused(answers[index]) else _DISAGREES
+        for index, one in enumerate(found)
+    ]
+
+
+_DISAGREES = Outlook(unclear="the node says at once that it reverts and that it does not")
+
+
+def _is_refused(answer: int | RpcError) -> bool:
+    return isinstance(answer, RpcError) and is_revert(answer)
+
+
+def _refused(error: RpcError) -> Outlook:
+    if is_revert(error):
+        return Outlook(refusal=revert_reason(error))
+    return Outlook(unclear=str(error))
+
+
+def _error_of(result: dict[str, Any]) -> RpcError:
+    """Geth gives the revert data with the error, Anvil as what the call returned."""
+    error = result.get("error") or {}
+    data = error.get("data") or result.get("returnData")
+    known = isinstance(data, str) and data.startswith("0x")
+    code = int(error.get("code", 0))
+    return RpcError(str(error.get("message", "")), code, data if known else None)
+
+
+def _moves_of(log: dict[str, Any]) -> list[Move]:
+    topics = log["topics"]
+    if not topics:
+        return []
+    if topics[0] == _TRANSFER:
+        return _transfer(log["address"].lower(), topics, log["data"])
+    if topics[0] in (_SINGLE, _MANY) and len(topics) == 4:
+        return _transfer_1155(log["address"].lower(), topics, log["data"])
+    return []
+
+
+def _transfer(asset: str, topics: list[str], data: str) -> list[Move]:
+    if len(topics) == 4:
+        return [Move(asset, _address(topics[1]), _address(topics[2]), 1, int(topics[3], 16))]
+    if len(topics) != 3 or len(data) < 66:
+        return []
+    amount = int(data[2:66], 16)
+    # A call of ours that carries no coin still shows moves of zero wei.
+    if asset == NATIVE and amount == 0:
+        return []
+    return [Move(asset, _address(topics[1]), _address(topics[2]), amount)]
+
+
+def _transfer_1155(asset: str, topics: list[str], data: str) -> list[Move]:
+    """`TransferSingle(operator, from, to, id, value)`; of a batch, two arrays of equal length.
+
+    A contract may tell anything: what cannot be read is a move of nothing, which nobody expects.
+    """
+    words = [int(data[start : start + 64], 16) for start in range(2, len(data), 64)]
+    sender, recipient = _address(topics[2]), _address(topics[3])
+    try:
+        pairs = [(words[0], words[1])] if topics[0] == _SINGLE else _pairs(words)
+    except (IndexError, ValueError):
+        return [Move(asset, sender, recipient, 0)]
+    return [Move(asset, sender, recipient, value, token) for token, value in pairs]
+
+
+def _pairs(words: list[int]) -> list[tuple[int, int]]:
+    ids, values = (_array(words, at // 32) for at in (words[0], words[1]))
+    return list(zip(ids, values, strict=True))
+
+
+def _array(words: list[int], at: int) -> list[int]:
+    found = words[at + 1 :][: words[at]]
+    if len(found) != words[at]:
+        raise ValueError("an array that is shorter than it says")
+    return found
+
+
+def _address(topic: str) -> str:
+    return "0x" + topic[-40:].lower()
+
+
+def _in_order(move: Move) -> tuple[Any, ...]:
+    """What tells moves apart. Some collections burn by a transfer to the dead address."""
+    token = -1 if move.token_id is None else move.token_id
+    recipient = ZERO if move.recipient == DEAD else move.recipient
+    return (move.asset, move.sender, recipient, move.amount, token)
