@@ -9,6 +9,11 @@ import desk as desks
 import pytest
 import stores
 from desk import Desk
+from hypothesis import HealthCheck, settings
+
+#: A busy machine is no fault: nothing that a test says is about time.
+settings.register_profile("undrop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("undrop")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

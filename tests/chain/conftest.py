@@ -2,6 +2,7 @@
 
 from chain_fixtures import books, chain, clock, postgres, postgres_url, sqlite, stage
 from chain_life import life, opened
+from chain_relay import usual_price
 
 __all__ = [
     "books",
@@ -13,4 +14,5 @@ __all__ = [
     "postgres_url",
     "sqlite",
     "stage",
+    "usual_price",
 ]

@@ -6,13 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from chain_node import free_port
 
-from chain.client import BATCH, BlockHeader, ChainClient, RpcError
+from chain.client import BATCH, CONNECTIONS, BlockHeader, ChainClient, RpcError
 from returns.errors import ChainUnavailable
 
 Answer = Callable[[list[dict[str, Any]]], tuple[int, bytes]]
@@ -27,6 +28,9 @@ class Server:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.requests.append(body)
@@ -39,7 +43,10 @@ class Server:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Listener(ThreadingHTTPServer):
+            request_queue_size = 128
+
+        self._server = Listener(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -115,6 +122,27 @@ SICK: dict[str, Answer] = {
     "a page": lambda _: (200, b"<html>Bad gateway</html>"),
     "bytes that are no text": lambda _: (200, b"\xff\xfe\x00"),
     "an endless nest": lambda _: (200, b"[" * 3_000 + b"]" * 3_000),
+    "a deeper nest": lambda _: (200, b'{"a":' * 200_000 + b"1" + b"}" * 200_000),
+    "a number without end": lambda _: (200, b"[" + b"9" * 100_000 + b"]"),
+    "an error code without end": lambda c: (
+        200,
+        _encode([{"id": one["id"], "error": {"code": 1}} for one in c]).replace(b"1}}", b"1e999}}"),
+    ),
+    "no number": lambda calls: (200, b'[{"id":%d,"result":NaN}]' % calls[0]["id"]),
+    "infinity": lambda calls: (200, b'[{"id":%d,"result":-Infinity}]' % calls[0]["id"]),
+    "text that is no UTF-8": lambda calls: (200, b'[{"id":0,"result":"\xff"}]'),
+    "another coding": lambda calls: (200, well(calls)[1].decode().encode("utf-16")),
+    "something behind the answer": lambda calls: (200, well(calls)[1] + b"[]"),
+    "ids of two types": lambda c: (200, _encode([_ok({"id": "a"}, "0x1"), _ok(c[0], "0x1")])),
+    "answers to other calls": lambda calls: (
+        200,
+        _encode([_ok({"id": one["id"] + 1}, "0x1") for one in calls]),
+    ),
+    "ids as text": lambda calls: (
+        200,
+        _encode([_ok({"id": str(one["id"])}, "0x1") for one in calls]),
+    ),
+    "an id that is a list": lambda c: (200, _encode([_ok({"id": [1]}, "0x1"), _ok(c[0], "0x1")])),
     "too many requests": lambda _: (429, b"slow down"),
     "bad gateway": lambda _: (502, b"<html>"),
     "unauthorized": lambda _: (401, b"{}"),
@@ -127,6 +155,66 @@ def test_a_sick_answer_is_no_answer(server: Server, name: str) -> None:
     server.answer = SICK[name]
     with pytest.raises(ChainUnavailable):
         client(server).batch([("eth_call", ("1",)), ("eth_call", ("2",))])
+
+
+def test_what_cannot_be_said_in_json_is_not_sent(server: Server) -> None:
+    with pytest.raises(ChainUnavailable):
+        client(server).call("eth_call", float("nan"))
+    assert server.requests == []
+
+
+def test_the_environments_proxies_are_asked_as_before(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node behind a proxy is asked through it, one that needs none directly."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url)
+    assert ChainClient("http://node.example:8545", timeout=5).call("web3_sha3", "0x") == "0x"
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert client(server).call("web3_sha3", "0x") == "0x"
+    assert len(server.requests) == 2
+
+
+def test_a_text_that_nothing_can_store_is_only_an_answer(server: Server) -> None:
+    server.answer = lambda calls: (200, b'[{"id":%d,"result":"\\ud800"}]' % calls[0]["id"])
+    assert client(server).call("web3_clientVersion") == "\ud800"
+    with pytest.raises(ChainUnavailable):
+        client(server).chain_id()
+
+
+def test_threads_that_share_a_client_each_get_their_own_answers(server: Server) -> None:
+    """More threads than connections, and each takes its time, so that answers cross."""
+    open_now, most = 0, 0
+    lock = threading.Lock()
+
+    def answer(calls: list[dict[str, Any]]) -> tuple[int, bytes]:
+        nonlocal open_now, most
+        with lock:
+            open_now += 1
+            most = max(most, open_now)
+        time.sleep(0.002)
+        with lock:
+            open_now -= 1
+        return well(calls)
+
+    server.answer = answer
+    shared = ChainClient(server.url, timeout=20)
+
+    def ask(name: int) -> bool:
+        return all(
+            shared.batch([("a", (f"{name}.{turn}.1",)), ("b", (f"{name}.{turn}.2",))])
+            == [f"{name}.{turn}.1", f"{name}.{turn}.2"]
+            for turn in range(20)
+        )
+
+    with ThreadPoolExecutor(3 * CONNECTIONS) as pool:
+        assert list(pool.map(ask, range(3 * CONNECTIONS))) == [True] * 3 * CONNECTIONS
+    assert len(server.requests) == 3 * CONNECTIONS * 20
+    ids = [call["id"] for request in server.requests for call in request]
+    assert len(set(ids)) == len(ids)
+    assert 1 < most <= CONNECTIONS
 
 
 def test_a_server_that_sleeps_is_given_up(server: Server) -> None:

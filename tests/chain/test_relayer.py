@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 from chain_books import Books, MovingClock
-from chain_faults import HookedClient
+from chain_faults import SilentSigner
 from chain_node import CHAIN_ID, Stage
+from chain_relay import nonces, owe_commit, relayer, run
 
-from chain.addresses import ZERO
 from chain.client import ChainClient
-from chain.contracts import encode_call
-from chain.relayer import Relayer, enqueue
+from chain.relay.queue import Intent, enqueue
+from chain.relay.relayer import Relayer
 from returns.clock import system_clock
 from returns.db import Database
-from returns.errors import ChainMismatch, ChainUnavailable, LeaseLost
-from returns.words import RelayState
+from returns.errors import ChainMismatch, ChainUnavailable, LeaseLost, SignerUnavailable
+from returns.words import RelayState, SlotState
 
 pytestmark = pytest.mark.chain
 
@@ -30,30 +30,10 @@ Make = Callable[..., Relayer]
 def make(chain: Stage, books: Books, clock: MovingClock) -> Make:
     """Builds relayers of the operator's lane."""
 
-    def build(**parts: Any) -> Relayer:
-        given = {
-            "database": books.database,
-            "client": chain.client,
-            "signer": chain.operator,
-            "chain_id": CHAIN_ID,
-            "clock": clock,
-            **parts,
-        }
-        return Relayer(**given)
+    def build(hook: Any = None, **parts: Any) -> Relayer:
+        return relayer(chain, books, clock, hook, **parts)
 
     return build
-
-
-def run(relayer: Relayer, chain: Stage, clock: MovingClock, rounds: int = 6) -> None:
-    """Let the relayer and the chain take turns."""
-    for _ in range(rounds):
-        relayer.run_once()
-        chain.anvil.mine()
-        clock.move(6)
-
-
-def nonces(chain: Stage) -> list[int]:
-    return [int(one["nonce"], 16) for one in chain.sent_by(chain.operator.address)]
 
 
 def test_sends_a_call_once_and_confirms_it(
@@ -63,8 +43,11 @@ def test_sends_a_call_once_and_confirms_it(
     run(make(confirmations=3), chain, clock)
     row = books.relay(relay_id)
     [sent] = chain.sent_by(chain.operator.address)
-    assert (row.state, row.error, row.nonce) == (RelayState.CONFIRMED, None, 0)
-    assert row.block_number == int(sent["blockNumber"], 16)
+    slot = books.slot(relay_id)
+    assert slot is not None
+    assert (row.state, row.error, slot.state) == (RelayState.CONFIRMED, None, SlotState.CONFIRMED)
+    assert (slot.nonce, slot.block_number) == (0, int(sent["blockNumber"], 16))
+    assert (slot.mined_hash, slot.block_hash) == (sent["hash"], sent["blockHash"])
     assert [one.hash for one in books.attempts(relay_id)] == [sent["hash"]]
     assert chain.supply() == 7
     assert books.inbox() == []
@@ -74,13 +57,12 @@ def test_follows_a_call_through_every_state_and_confirms_only_at_its_depth(
     chain: Stage, books: Books, make: Make
 ) -> None:
     [relay_id] = books.owe(chain.dollar, chain.mint(1))
-    relayer, seen = make(confirmations=3), [books.relay(relay_id).state]
+    one, seen = make(confirmations=3), [books.shown(relay_id)]
     for _ in range(4):
-        relayer.run_once()
-        seen.append(books.relay(relay_id).state)
+        one.run_once()
+        seen.append(books.shown(relay_id))
         chain.anvil.mine()
-    waiting = [RelayState.PENDING, RelayState.SUBMITTED]
-    assert seen == [*waiting, RelayState.MINED, RelayState.MINED, RelayState.CONFIRMED]
+    assert seen == ["pending", "submitted", "mined", "mined", "confirmed"]
 
 
 def test_an_id_that_is_owed_twice_is_sent_once(
@@ -88,15 +70,8 @@ def test_an_id_that_is_owed_twice_is_sent_once(
 ) -> None:
     [relay_id] = books.owe(chain.dollar, chain.mint(1))
     with books.database.write() as session:
-        enqueue(
-            session,
-            relay_id=relay_id,
-            merchant_id=books.merchant_id,
-            chain_id=CHAIN_ID,
-            to=chain.dollar,
-            data=chain.mint(2),
-            now=clock(),
-        )
+        other = Intent(relay_id, books.merchant_id, CHAIN_ID, chain.dollar, chain.mint(2))
+        enqueue(session, other, clock())
     run(make(), chain, clock)
     assert chain.supply() == 1
     assert len(books.relays()) == 1
@@ -106,31 +81,25 @@ def test_mines_a_burst_of_fifty_in_order(
     chain: Stage, books: Books, clock: MovingClock, make: Make
 ) -> None:
     books.owe(chain.dollar, *(chain.mint(1 + index) for index in range(50)))
-    run(make(), chain, clock, 3)
+    run(make(), chain, clock, 9)
     sent = chain.sent_by(chain.operator.address)
     assert [one["input"][2:] for one in sent] == [chain.mint(1 + i).hex() for i in range(50)]
     assert nonces(chain) == list(range(50))
     assert {row.state for row in books.relays()} == {RelayState.CONFIRMED}
 
 
-def commit_of(line: bytes) -> bytes:
-    """A commit of a line that nobody has deposited."""
-    nobody = (line, *[ZERO] * 3, 7, 1, 0, ZERO, 1, ZERO, 1, 1, 1)
-    return encode_call("ReturnEscrow", "commit", nobody, b"")
-
-
 def test_a_call_that_would_revert_fails_without_a_nonce_and_says_why(
     chain: Stage, books: Books, clock: MovingClock, make: Make
 ) -> None:
     line = bytes(31) + b"\x01"
-    [bad] = books.owe(chain.deployment.escrow, commit_of(line))
+    bad = owe_commit(books, chain, line)
     [good] = books.owe(chain.dollar, chain.mint(5))
     run(make(), chain, clock)
     row = books.relay(bad)
-    assert (row.state, row.nonce) == (RelayState.FAILED, None)
+    assert (row.state, row.slot_id) == (RelayState.FAILED, None)
     assert row.error == f"ReturnEscrowWrongState(0x{line.hex()}, 0)"
     assert books.told("relay.failed") == [{"relay": str(bad), "reason": row.error}]
-    assert books.relay(good).nonce == 0
+    assert books.relay(good).state is RelayState.CONFIRMED
     assert len(chain.sent_by(chain.operator.address)) == 1
 
 
@@ -138,15 +107,15 @@ def test_a_call_that_is_mined_and_reverts_fails_at_its_depth(
     chain: Stage, books: Books, clock: MovingClock, make: Make
 ) -> None:
     [relay_id] = books.owe(chain.dollar, chain.mint(1))
-    relayer = make(confirmations=2)
-    relayer.run_once()
+    one = make(confirmations=2)
+    one.run_once()
     chain.anvil.rpc("anvil_setCode", chain.dollar, "0x60006000fd")
     chain.anvil.mine()
-    relayer.run_once()
-    assert books.relay(relay_id).state is RelayState.MINED
+    one.run_once()
+    assert books.shown(relay_id) == "mined"
     assert books.inbox() == []
     chain.anvil.mine()
-    relayer.run_once()
+    one.run_once()
     assert books.relay(relay_id).state is RelayState.FAILED
     assert books.told("relay.failed") == [
         {"relay": str(relay_id), "reason": "the transaction was mined and reverted"}
@@ -169,11 +138,13 @@ def test_a_node_that_is_away_changes_no_row(
     "method",
     [
         "eth_chainId",
-        "eth_estimateGas",
+        "eth_getTransactionCount",
+        "eth_feeHistory",
+        "eth_simulateV1",
+        "eth_getBalance",
         "eth_getBlockByNumber",
         "eth_sendRawTransaction",
-        "eth_getTransactionReceipt",
-        "eth_getTransactionCount",
+        "eth_getBlockReceipts",
     ],
 )
 def test_a_node_that_goes_away_at_any_call_is_waited_for(
@@ -184,9 +155,9 @@ def test_a_node_that_goes_away_at_any_call_is_waited_for(
             raise ChainUnavailable(problem="it was cut off")
 
     books.owe(chain.dollar, chain.mint(1))
-    away = HookedClient(chain.url, cut)
+    away = make(cut)
     with pytest.raises(ChainUnavailable):
-        make(client=away).run_once()
+        run(away, chain, clock)
     run(make(), chain, clock)
     assert (chain.supply(), nonces(chain)) == (1, [0])
     assert books.inbox() == []
@@ -196,13 +167,9 @@ def test_another_chain_is_refused_and_nothing_is_written(books: Books, make: Mak
     books.owe("0x" + "11" * 20, b"")
     before = books.rows()
     with pytest.raises(ChainMismatch):
-        make(chain_id=CHAIN_ID, client=_of_chain_one()).run_once()
+        make(lambda _methods: ["0x1"]).run_once()
     assert books.rows() == before
     assert [row.state for row in books.relays()] == [RelayState.PENDING]
-
-
-def _of_chain_one() -> ChainClient:
-    return HookedClient("http://127.0.0.1:1", lambda _methods: ["0x1"])
 
 
 # -- the lease -------------------------------------------------------------------------------------
@@ -217,14 +184,12 @@ def test_a_lane_that_is_owned_is_left_alone(
         if "eth_sendRawTransaction" in methods:
             assert make().run_once() is False
 
-    make(client=HookedClient(chain.url, meanwhile)).run_once()
-    assert books.relay(relay_id).state is RelayState.SUBMITTED
+    make(meanwhile).run_once()
+    assert books.shown(relay_id) == "submitted"
     assert len(books.attempts(relay_id)) == 1
 
 
-@pytest.mark.parametrize(
-    "method", ["eth_estimateGas", "eth_getBlockByNumber", "eth_sendRawTransaction"]
-)
+@pytest.mark.parametrize("method", ["eth_simulateV1", "eth_getBalance", "eth_sendRawTransaction"])
 def test_whoever_overslept_its_lease_writes_nothing(
     chain: Stage, books: Books, clock: MovingClock, make: Make, method: str
 ) -> None:
@@ -239,7 +204,7 @@ def test_whoever_overslept_its_lease_writes_nothing(
             slept.append(books.relay(relay_id))
 
     with pytest.raises(LeaseLost):
-        make(client=HookedClient(chain.url, oversleep)).run_once()
+        make(oversleep).run_once()
     assert books.relay(relay_id) == slept[1]
     assert len(books.attempts(relay_id)) == 1
     run(make(), chain, clock)
@@ -253,17 +218,12 @@ def test_two_relayers_at_once_send_nothing_twice(chain: Stage, books: Books) -> 
 
     def work() -> None:
         database = Database(books.database.url)
-        relayer = Relayer(
-            database,
-            ChainClient(chain.url),
-            chain.operator,
-            CHAIN_ID,
-            system_clock,
-            lease=timedelta(milliseconds=60),
-        )
+        own, client = Books(database, books.merchant_id), ChainClient(chain.url)
+        lease = timedelta(milliseconds=60)
+        one = relayer(chain, own, system_clock, client=client, lease=lease)
         try:
             for _ in range(40):
-                _round(relayer)
+                _round(one)
         except BaseException as fault:  # noqa: BLE001
             faults.append(fault)
         finally:
@@ -282,9 +242,9 @@ def test_two_relayers_at_once_send_nothing_twice(chain: Stage, books: Books) -> 
     assert all(len(books.attempts(row.id)) == 1 for row in books.relays())
 
 
-def _round(relayer: Relayer) -> None:
+def _round(one: Relayer) -> None:
     try:
-        relayer.run_once()
+        one.run_once()
     except LeaseLost:
         return
 
@@ -295,29 +255,22 @@ def _round(relayer: Relayer) -> None:
 def test_a_reserved_nonce_is_filled_when_its_call_has_become_impossible(
     chain: Stage, books: Books, clock: MovingClock, make: Make
 ) -> None:
-    def break_it(methods: list[str]) -> None:
-        # After the nonce was reserved and before its bytes are made.
-        if "eth_estimateGas" in methods and books.relay(doomed).nonce is not None:
-            raise ChainUnavailable(problem="it was cut off")
-
     line = bytes(31) + b"\x02"
     escrow = chain.deployment.escrow
-    [doomed] = books.owe(escrow, commit_of(line))
+    doomed = owe_commit(books, chain, line)
     code = chain.anvil.rpc("eth_getCode", escrow, "latest")
     chain.anvil.rpc("anvil_setCode", escrow, "0x00")
-    with pytest.raises(ChainUnavailable):
-        make(client=HookedClient(chain.url, break_it)).run_once()
-    assert books.relay(doomed).state is RelayState.SENT
+    with pytest.raises(SignerUnavailable):
+        # After the nonce was reserved and before its bytes are made.
+        make(signer=SilentSigner(chain.operator)).run_once()
+    assert books.shown(doomed) == "sent"
     chain.anvil.rpc("anvil_setCode", escrow, code)
     [after] = books.owe(chain.dollar, chain.mint(3))
     run(make(confirmations=2), chain, clock)
-    filler, mint = chain.sent_by(chain.operator.address)
-    assert (filler["to"], filler["input"], filler["nonce"]) == (
-        chain.operator.address,
-        "0x",
-        "0x0",
-    )
-    assert (mint["to"], mint["nonce"]) == (chain.dollar, "0x1")
+    sent = {one["nonce"]: one for one in chain.sent_by(chain.operator.address)}
+    assert sorted(sent) == ["0x0", "0x1"]
+    assert (sent["0x0"]["to"], sent["0x0"]["input"]) == (chain.operator.address, "0x")
+    assert sent["0x1"]["to"] == chain.dollar
     reason = f"ReturnEscrowWrongState(0x{line.hex()}, 0)"
     assert books.relay(doomed).state is RelayState.FAILED
     assert books.told("relay.failed") == [{"relay": str(doomed), "reason": reason}]
@@ -344,17 +297,17 @@ def test_a_transaction_that_a_reorg_threw_out_is_sent_again_with_the_same_bytes(
     chain: Stage, books: Books, clock: MovingClock, make: Make, undo: Any, depth: int
 ) -> None:
     ids = books.owe(chain.dollar, chain.mint(1), chain.mint(2))
-    relayer = make(confirmations=10)
+    one = make(confirmations=10)
     snapshot = chain.anvil.snapshot()
-    relayer.run_once()
+    one.run_once()
     chain.anvil.mine(depth)
-    relayer.run_once()
-    assert {books.relay(one).state for one in ids} == {RelayState.MINED}
-    hashes = [books.attempts(one)[0].hash for one in ids]
+    one.run_once()
+    assert [books.shown(relay_id) for relay_id in ids] == ["mined", "mined"]
+    hashes = [books.attempts(relay_id)[0].hash for relay_id in ids]
     undo(chain, snapshot, depth)
     assert chain.supply() == 0
-    run(relayer, chain, clock, 14)
-    assert [one["hash"] for one in chain.sent_by(chain.operator.address)] == hashes
-    assert {books.relay(one).state for one in ids} == {RelayState.CONFIRMED}
+    run(one, chain, clock, 14)
+    assert [sent["hash"] for sent in chain.sent_by(chain.operator.address)] == hashes
+    assert {books.relay(relay_id).state for relay_id in ids} == {RelayState.CONFIRMED}
     assert chain.supply() == 3
     assert books.inbox() == []

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.chain]
 
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-OURS = ("anvil", "setup", "processor", "api", "worker", "beat", "indexer")
+OURS = ("anvil", "setup", "processor", "api", "worker", "beat", "indexer", "relayer")
 
 
 @dataclass
@@ -119,7 +119,7 @@ def test_the_services_settle_returns_on_postgresql_and_redis(services: Services)
     _until(lambda: ChainClient(services.url("anvil")).chain_id())
     setup = services.start("setup")
     assert setup.wait(timeout=120) == 0, (services.folder / "setup.log").read_text()
-    for name in ("processor", "api", "worker", "beat", "indexer"):
+    for name in ("processor", "api", "worker", "beat", "indexer", "relayer"):
         services.start(name)
     _until(lambda: httpx.get(services.url("api") + "/readyz").raise_for_status())
     _until(lambda: httpx.get(services.url("processor") + "/openapi.json"))

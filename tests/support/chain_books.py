@@ -11,17 +11,28 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import SQLModel, col, select
 
-from chain import relayer
+from chain.relay.queue import Intent, enqueue, shown_state
 from returns.db import Database
 from returns.ids import new_id
-from returns.tables import ChainEvent, InboxItem, Merchant, RelayAttempt, RelayTransaction
+from returns.tables import (
+    ChainEvent,
+    InboxItem,
+    Lane,
+    Merchant,
+    RelayAttempt,
+    RelaySlot,
+    RelayTransaction,
+)
+
+CHAIN_ID = 31337
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class MovingClock:
     """Time that a test moves."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.now = START
 
     def __call__(self) -> datetime:
         return self.now
@@ -29,6 +40,10 @@ class MovingClock:
     def move(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
+
+    def ahead(self, seconds: float) -> datetime:
+        """The time in so many seconds."""
+        return self.now + timedelta(seconds=seconds)
 
 
 @dataclass
@@ -38,20 +53,20 @@ class Books:
     database: Database
     merchant_id: UUID
 
-    def owe(self, to: str, *calls: bytes, at: datetime | None = None) -> list[UUID]:
+    def owe(
+        self,
+        to: str,
+        *calls: bytes,
+        at: datetime | None = None,
+        chain_id: int = CHAIN_ID,
+        **more: Any,
+    ) -> list[UUID]:
         """Enqueue calls in this order; returns their ids."""
         ids = [new_id() for _ in calls]
         with self.database.write() as session:
             for relay_id, data in zip(ids, calls, strict=True):
-                relayer.enqueue(
-                    session,
-                    relay_id=relay_id,
-                    merchant_id=self.merchant_id,
-                    chain_id=31337,
-                    to=to,
-                    data=data,
-                    now=at or datetime(2026, 1, 1, tzinfo=UTC),
-                )
+                intent = Intent(relay_id, self.merchant_id, chain_id, to, data, **more)
+                enqueue(session, intent, at or START)
         return ids
 
     def relays(self) -> list[RelayTransaction]:
@@ -65,11 +80,40 @@ class Books:
         with self.database.read() as session:
             return session.get_one(RelayTransaction, relay_id)
 
-    def attempts(self, relay_id: UUID) -> list[RelayAttempt]:
-        """Its signed bytes."""
+    def slot(self, relay_id: UUID) -> RelaySlot | None:
+        """The nonce that carries it."""
         with self.database.read() as session:
-            query = select(RelayAttempt).where(RelayAttempt.relay_id == relay_id)
-            return list(session.exec(query))
+            row = session.get_one(RelayTransaction, relay_id)
+            return row.slot_id and session.get_one(RelaySlot, row.slot_id)
+
+    def shown(self, relay_id: UUID) -> str:
+        """Its state as a caller sees it."""
+        return shown_state(self.relay(relay_id), self.slot(relay_id))
+
+    def the_slot(self, relay_id: UUID) -> RelaySlot:
+        """The nonce that carries it, which there must be."""
+        slot = self.slot(relay_id)
+        assert slot is not None
+        return slot
+
+    def lane(self, address: str | None = None) -> Lane:
+        """The lane of a key; the only one, if no key is named."""
+        with self.database.read() as session:
+            query = select(Lane) if address is None else select(Lane).where(Lane.address == address)
+            return session.exec(query).one()
+
+    def set_lane(self, **values: Any) -> None:
+        """What an operator changes in the only lane, or a restored database has in it."""
+        with self.database.write() as session:
+            for name, value in values.items():
+                setattr(session.exec(select(Lane)).one(), name, value)
+
+    def attempts(self, relay_id: UUID) -> list[RelayAttempt]:
+        """Its signed bytes, oldest first."""
+        with self.database.read() as session:
+            slot_id = session.get_one(RelayTransaction, relay_id).slot_id
+            query = select(RelayAttempt).where(RelayAttempt.slot_id == slot_id)
+            return list(session.exec(query.order_by(col(RelayAttempt.created_at))))
 
     def inbox(self, kind: str | None = None) -> list[InboxItem]:
         """What settlement was told, in order."""
@@ -99,7 +143,7 @@ class Books:
 
 def with_merchant(database: Database) -> Books:
     """Put one merchant into a migrated database."""
-    merchant = Merchant(slug="shop", name="Shop", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    merchant = Merchant(slug="shop", name="Shop", created_at=START)
     with database.write() as session:
         session.add(merchant)
     return Books(database, merchant.id)

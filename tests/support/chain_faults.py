@@ -11,6 +11,7 @@ from sqlmodel import Session
 from chain.client import ChainClient
 from chain.signers import Signer
 from returns.db import Database
+from returns.errors import SignerUnavailable, UndropError
 
 
 class Killed(BaseException):
@@ -71,11 +72,30 @@ class FusedSigner:
     def address(self) -> str:
         return self._signer.address
 
-    def sign(self, transaction: dict[str, Any]) -> tuple[str, bytes]:
+    def sign(self, preimage: bytes) -> bytes:
         self._fuse.pass_by("before signing")
-        signed = self._signer.sign(transaction)
+        signed = self._signer.sign(preimage)
         self._fuse.pass_by("after signing")
         return signed
+
+
+class SilentSigner:
+    """A signer that does not answer, until it is told to; counts what it was asked for."""
+
+    def __init__(self, signer: Signer, fault: UndropError | None = None) -> None:
+        self._signer = signer
+        self.fault: UndropError | None = fault or SignerUnavailable(problem="it is away")
+        self.asked = 0
+
+    @property
+    def address(self) -> str:
+        return self._signer.address
+
+    def sign(self, preimage: bytes) -> bytes:
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
+        return self._signer.sign(preimage)
 
 
 class HookedClient(ChainClient):
@@ -88,3 +108,26 @@ class HookedClient(ChainClient):
     def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         answers = self._hook([method for method, _ in calls])
         return super()._post(calls) if answers is None else answers
+
+
+#: Given a call's parameters and how to ask the node itself: the answer, or the refusal.
+Bend = Callable[[Sequence[Any], Callable[[], Any]], Any]
+
+
+class BentClient(ChainClient):
+    """A node's client that answers some methods as the test says."""
+
+    def __init__(self, url: str, **bends: Bend) -> None:
+        super().__init__(url, timeout=30)
+        self.bends = bends
+
+    def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        if not self.bends.keys() & {method for method, _ in calls}:
+            return super()._post(calls)
+        return [self._one(method, params) for method, params in calls]
+
+    def _one(self, method: str, params: Sequence[Any]) -> Any:
+        def ask() -> Any:
+            return super(BentClient, self)._post([(method, params)])[0]
+
+        return self.bends[method](params, ask) if method in self.bends else ask()

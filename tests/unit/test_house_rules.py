@@ -25,7 +25,9 @@ OWN_TIME = {
     "chain/account.py": "waits for receipts of deployments",
 }
 #: Tables that belong to no merchant: the tenant itself, and facts of a chain and its keys.
-OF_NO_MERCHANT = {"merchant", "chain", "block", "chain_event", "lane", "relay_attempt"}
+OF_NO_MERCHANT = {
+    "merchant", "chain", "block", "chain_event", "lane", "relay_slot", "relay_attempt",
+}  # fmt: skip
 #: Words of network calls that must not stand within a transaction.
 NETWORK = {"client", "processor", "_client", "_http", "_signer", "httpx"}
 

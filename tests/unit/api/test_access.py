@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import jwt
 import pytest
@@ -10,7 +11,7 @@ from desk import Desk, request_body
 from doors import Door, is_problem, order_json
 from fastapi.routing import APIRoute
 
-from settlement.commands.access import SCOPES, create_key
+from settlement.commands.access import OPERATOR_SCOPES, SCOPES, create_key
 
 #: Everything that answers without credentials. What is not listed must say 401.
 PUBLIC = {
@@ -18,7 +19,7 @@ PUBLIC = {
     ("POST", "/v1/processors/{name}/webhook"): "proves itself by its own signature",
     ("GET", "/healthz"): "a probe",
     ("GET", "/readyz"): "a probe",
-    ("GET", "/metrics"): "counts only",
+    ("GET", "/metrics"): "counts, and lanes, which the chain shows anyway",
     ("GET", "/openapi.json"): "the documentation",
     ("GET", "/"): "a page",
     ("GET", "/shop"): "a page",
@@ -41,6 +42,15 @@ SCOPE = {
     ("GET", "/v1/reviews"): "reviews:read",
     ("POST", "/v1/reviews/{rma}/decision"): "reviews:write",
     ("GET", "/v1/reconciliation"): "reconciliation:read",
+    ("POST", "/v1/relay/transactions"): "relay:write",
+    ("GET", "/v1/relay/transactions"): "relay:read",
+    ("GET", "/v1/relay/transactions/{relay_id}"): "relay:read",
+    ("POST", "/v1/relay/transactions/{relay_id}/cancel"): "relay:write",
+    ("POST", "/v1/relay/transactions/{relay_id}/speed-up"): "relay:write",
+    ("GET", "/v1/relay/lanes"): "relay:admin",
+    ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
+    ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
+    ("POST", "/v1/relay/lanes/{address}/resume"): "relay:admin",
 }
 #: A well-formed body for each write.
 BODY: dict[str, Any] = {
@@ -48,6 +58,7 @@ BODY: dict[str, Any] = {
     "/v1/client-tokens": {"order": "A-1"},
     "/v1/returns/{rma}/authorization": {"line": "x", "signature": "0x00"},
     "/v1/reviews/{rma}/decision": {"line": "x", "decision": "deny", "reason": "because"},
+    "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
 }
 #: Routes that name one case, and those that only staff and the shop may use.
 OF_A_CASE = [route for route in SCOPE if "{rma}" in route[1]]
@@ -73,7 +84,8 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
         body = {"order": "A-1", "lines": [{"collection": "0x" + "c0" * 20, "token_id": "1"}],
                 "reason": "other", "remedy": "store_credit"}  # fmt: skip
     headers = {"Idempotency-Key": "k"}
-    return door.send(method, path.format(rma=rma), key, json=body, headers=headers)
+    names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
+    return door.send(method, path.format(**names), key, json=body, headers=headers)
 
 
 def test_every_route_is_public_by_name_or_has_its_scope(door: Door) -> None:
@@ -93,13 +105,18 @@ class TestEveryGuardedRoute:
         assert door.desk.count_all() == before
 
     def test_says_403_without_its_scope(self, door: Door, route: tuple[str, str]) -> None:
-        others = [scope for scope in SCOPES if scope != SCOPE[route]]
+        others = [scope for scope in (*SCOPES, *OPERATOR_SCOPES) if scope != SCOPE[route]]
         key = door.make_key(*others)
         before = door.desk.count_all()
         answer = call(door, route, key)
         is_problem(answer, 403, "scope_missing")
         assert SCOPE[route] in answer.json()["detail"]
         assert door.desk.count_all() == before
+
+
+def test_no_merchants_key_may_steer_lanes_unless_it_is_told_so(door: Door) -> None:
+    assert "relay:admin" not in SCOPES
+    is_problem(door.send("GET", "/v1/relay/lanes"), 403, "scope_missing")
 
 
 def test_wrong_scheme_is_no_credential(door: Door) -> None:

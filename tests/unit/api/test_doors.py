@@ -6,6 +6,9 @@ import pytest
 from desk import ADDRESSES, request_body, signature
 from doors import Door, is_problem
 
+from returns.tables import RelayTransaction
+from returns.words import RelayState
+
 
 def test_healthz_answers(door: Door) -> None:
     assert door.http.get("/healthz").json() == {"status": "ok"}
@@ -77,7 +80,8 @@ def test_whole_return_through_the_door(door: Door) -> None:
     (offer,) = door.send("GET", f"{path}/authorization").json()["authorizations"]
     body = {"line": offer["line"], "signature": signature(offer)}
     assert door.send("POST", f"{path}/authorization", json=body).status_code == 202
-    assert door.desk.woken == [("undrop.relay", offer["line"])]
+    [owed] = door.desk.rows(RelayTransaction)
+    assert (owed.state, owed.case_id) == (RelayState.PENDING, door.desk.line(rma).case_id)
     door.desk.run()
     view = door.send("GET", path).json()
     assert view["state"] == "settled"
