@@ -70,6 +70,10 @@ test: install ## Run all tests; those that need a server are skipped, saying so,
 bench-core: install ## What one signature check and one decision cost
 	@$(BIN)/python -m tests.bench.bench_core
 
+.PHONY: bench-relayer
+bench-relayer: install ## The relayer against the node's ceiling, a script and a loop [TRANSACTIONS=n]
+	@$(BIN)/python -m tests.bench.bench_relayer
+
 .PHONY: lint
 lint: install ## Formatting, types, imports, house rules
 	$(BIN)/ruff format --check .
@@ -106,6 +110,12 @@ coverage: install ## Branch coverage of the contracts by their Forge tests; fail
 .PHONY: mutants
 mutants: install ## Do the Forge tests catch planted faults? [MUTANTS=n] [MUTATE="Contract *Zone"] [AGAIN=1]
 	@$(BIN)/python -m tests.mutation.run
+
+FAULTS ?= 1000
+DB ?= both
+.PHONY: chaos-chain
+chaos-chain: install ## A thousand faults around the relayer, then an audit: [FAULTS=1000] [SEED=n] [DB=sqlite|postgres|both]
+	@$(BIN)/python -m tests.chaos.chain.run --faults $(FAULTS) --db $(DB) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lock
 lock: ## Pin dependencies anew (needs uv)
