@@ -12,21 +12,26 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 Rows = Sequence[Mapping[str, Any]]
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
-def insert_many(session: Session, table: sa.Table, rows: Rows) -> None:
-    """Insert rows that name the same columns; nothing for none."""
+def insert_many(session: Session, table: sa.Table, rows: Rows, *, if_new: bool = False) -> None:
+    """Insert rows that name the same columns; nothing for none.
+
+    With `if_new`, a row whose unique columns are there already is left as it is.
+    """
     if not rows:
         return
     if session.get_bind().dialect.name == "sqlite":
-        session.connection().execute(sa.insert(table), rows)
+        insert = sqlite.insert(table)
+        session.connection().execute(insert.on_conflict_do_nothing() if if_new else insert, rows)
     else:
-        _send(session, _insert_text(table, tuple(rows[0])), table, rows)
+        ending = " ON CONFLICT DO NOTHING" if if_new else ""
+        _send(session, _insert_text(table, tuple(rows[0])) + ending, table, rows)
 
 
 def update_many(session: Session, table: sa.Table, rows: Rows) -> None:

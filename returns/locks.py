@@ -7,15 +7,17 @@ dialect; on PostgreSQL these are row locks.
 """
 
 import hashlib
-from datetime import date
+from collections.abc import Collection
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
-from returns.columns import insert_into
+from returns.bulk import among, insert_many
 from returns.errors import NotFound
+from returns.ids import new_id
 from returns.tables import GasDay, Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -66,12 +68,35 @@ def lock_lane(session: Session, lane_id: UUID) -> Lane:
     return _lock(session, Lane, lane_id, "lane")
 
 
-def lock_gas_day(session: Session, merchant_id: UUID, day: date) -> GasDay:
-    """Lock what a merchant's gas has cost on a day; the day begins with whoever comes first."""
-    insert = insert_into(session, GasDay).values(merchant_id=merchant_id, day=day, spent=0)
-    session.connection().execute(insert.on_conflict_do_nothing())
-    query = select(GasDay).where(GasDay.merchant_id == merchant_id, GasDay.day == day)
-    return session.exec(query.with_for_update().execution_options(populate_existing=True)).one()
+def hold_lane(session: Session, lane_id: UUID, fence: int, now: datetime, until: datetime) -> Any:
+    """Lock a lane and prolong its lease, in one statement; None where the fence is outdated."""
+    values = {"lane": lane_id, "of": fence, "now": now, "until": until}
+    return session.exec(_HOLD_LANE, params=values).scalar_one_or_none()
+
+
+_HOLD_LANE = (
+    sa.update(Lane)
+    .where(col(Lane.id) == sa.bindparam("lane"), col(Lane.fence) == sa.bindparam("of"))
+    .values(checked_at=sa.bindparam("now"), lease_until=sa.bindparam("until"))
+    .returning(Lane)
+    .execution_options(synchronize_session=False, populate_existing=True)
+)
+
+
+def lock_gas_days(
+    session: Session, accounts: Collection[tuple[UUID, date, str]]
+) -> dict[tuple[UUID, date, str], GasDay]:
+    """Lock what gas has cost by merchant, day and customer; who comes first begins the day."""
+    ordered = sorted(accounts, key=str)
+    names = ("merchant_id", "day", "customer")
+    rows = [dict(zip(names, one, strict=True)) | {"id": new_id(), "spent": 0} for one in ordered]
+    insert_many(session, GasDay.__table__, rows, if_new=True)  # type: ignore[attr-defined]
+    query = select(GasDay).order_by(*(col(getattr(GasDay, name)) for name in names))
+    for name, values in zip(names, zip(*ordered, strict=True), strict=False):
+        query = query.where(among(session, col(getattr(GasDay, name)), set(values)))
+    found = session.exec(query.with_for_update().execution_options(populate_existing=True))
+    days = {(one.merchant_id, one.day, one.customer): one for one in found}
+    return {one: days[one] for one in ordered}
 
 
 def lock_relay(session: Session, relay_id: UUID) -> RelayTransaction:

@@ -152,7 +152,7 @@ def _kept(plan: Plan, outlook: Outlook) -> tuple[Sequence[Owed], list[Owed]]:
 
 
 def _as_stated(plan: Plan, outlook: Outlook) -> bool:
-    if outlook.refusal is not None or outlook.unclear is not None:
+    if not outlook.is_clear:
         return False
     stated = [row.moves for row in plan.rows]
     if None in stated:

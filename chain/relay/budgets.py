@@ -1,4 +1,4 @@
-"""Gas as a budget: of a case, of a customer, of a merchant's day, in wei.
+"""Gas as a budget: of a case, of a customer's day, of a merchant's day, in wei.
 
 What bytes may cost at most counts from the moment in which they get a nonce; what they did cost
 takes its place when they are confirmed.
@@ -7,17 +7,19 @@ takes its place when they are confirmed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from chain.relay import queue
 from chain.relay.batches import Owed, Plan
 from chain.relay.parts import RelayPolicy
 from returns import locks
-from returns.bulk import among
+from returns.bulk import among, update_many
 from returns.tables import GasDay, RelaySlot, RelayTransaction
 from returns.words import RelayState
 
@@ -25,8 +27,33 @@ from returns.words import RelayState
 _NEXT_LOOK = timedelta(hours=1)
 
 
+#: A sum that is kept: of a merchant's day, and, with a name, of a customer's part of it.
+Account = tuple[UUID, date, str]
+ACCOUNTS: sa.Table = GasDay.__table__  # type: ignore[attr-defined]
+
+
+class Accounts:
+    """Sums of gas, locked; what is added to them is stored by `store`."""
+
+    def __init__(self, session: Session, wanted: Collection[Account]) -> None:
+        self._session = session
+        found = locks.lock_gas_days(session, wanted) if wanted else {}
+        self._ids = {account: day.id for account, day in found.items()}
+        self._before = {account: day.spent for account, day in found.items()}
+        self.spent = dict(self._before)
+
+    def store(self) -> None:
+        """Write what has changed."""
+        rows = [
+            {"id": self._ids[account], "spent": max(0, spent)}
+            for account, spent in self.spent.items()
+            if spent != self._before[account]
+        ]
+        update_many(self._session, ACCOUNTS, rows)
+
+
 class Budgets:
-    """The budgets of the merchants behind some plans, locked: one lane after the other counts."""
+    """The budgets behind some plans, locked: one lane after the other counts."""
 
     def __init__(
         self, session: Session, policy: RelayPolicy, plans: Sequence[Plan], now: datetime
@@ -34,16 +61,10 @@ class Budgets:
         self._session = session
         self._policy = policy
         self._now = now
-        rows = [row for plan in plans for row in plan.rows if row.merchant_id is not None]
-        limits = (policy.case_budget, policy.customer_budget, policy.day_budget)
-        merchants = {row.merchant_id for row in rows} if limits != (None, None, None) else set()
-        self._days: dict[UUID | None, GasDay] = {
-            one: locks.lock_gas_day(session, one, now.date())
-            for one in sorted(merchants, key=str)
-            if one is not None
-        }
-        self._cases = self._spent("case_id", rows, policy.case_budget)
-        self._customers = self._spent("customer", rows, policy.customer_budget)
+        rows = [row for plan in plans for row in plan.rows]
+        wanted = {one for row in rows for one in self._accounts_of(row)}
+        self._accounts = Accounts(session, wanted)
+        self._cases = self._spent_on(rows)
 
     def admit(self, plan: Plan, total: int) -> bool:
         """Whether every intent of a plan may cost its part of so many wei: then it is spent.
@@ -64,26 +85,28 @@ class Budgets:
             self._spend(row, -cost)
         return fits
 
+    def store(self) -> None:
+        """Write what has been spent."""
+        self._accounts.store()
+
+    def _accounts_of(self, row: Owed) -> list[Account]:
+        return accounts(self._policy, row.merchant_id, row.customer, self._now.date())
+
     def _over(self, row: Owed, cost: int) -> str | None:
-        day = self._days.get(row.merchant_id)
-        if day is None:
-            return None
-        of_customer = self._customers[_customer(row)]
-        for name, key, limit, spent in (
-            ("case", row.case_id, self._policy.case_budget, self._cases[row.case_id]),
-            ("customer", row.customer, self._policy.customer_budget, of_customer),
-            ("day", day, self._policy.day_budget, day.spent),
-        ):
-            if key is not None and limit is not None and spent + cost > limit:
-                return name
+        policy, spent = self._policy, self._accounts.spent
+        case = policy.case_budget if row.case_id else None
+        if case is not None and self._cases[row.case_id] + cost > case:
+            return "case"
+        for account in self._accounts_of(row):
+            limit = policy.customer_budget if account[2] else policy.day_budget
+            if limit is not None and spent[account] + cost > limit:
+                return "customer" if account[2] else "day"
         return None
 
     def _spend(self, row: Owed, cost: int) -> None:
-        day = self._days.get(row.merchant_id)
-        if day is not None:
-            day.spent += cost
-            self._cases[row.case_id] += cost if row.case_id else 0
-            self._customers[_customer(row)] += cost if row.customer else 0
+        self._cases[row.case_id] += cost if row.case_id else 0
+        for account in self._accounts_of(row):
+            self._accounts.spent[account] += cost
 
     def _refuse(self, row: Owed, over: str) -> None:
         reason = f"the gas budget of its {over} is used up"
@@ -96,22 +119,31 @@ class Budgets:
         found = self._session.get_one(RelayTransaction, row.id)
         queue.end(self._session, found, RelayState.FAILED, reason, self._now)
 
-    def _spent(self, name: str, rows: Sequence[Owed], limit: int | None) -> dict[object, int]:
-        """What these cases or customers have cost so far. Summed here, since SQLite cannot."""
-        total: dict[object, int] = defaultdict(int)
-        keys = {getattr(row, name) for row in rows} - {None} if limit is not None else set()
-        if not keys:
+    def _spent_on(self, rows: Sequence[Owed]) -> dict[UUID | None, int]:
+        """What these cases have cost so far. Summed here, since SQLite cannot."""
+        total: dict[UUID | None, int] = defaultdict(int)
+        cases = {row.case_id for row in rows} - {None}
+        if self._policy.case_budget is None or not cases:
             return total
-        column = getattr(RelayTransaction, name)
         query = (
-            select(RelayTransaction.merchant_id, column, RelaySlot.cost, RelaySlot.intents)
+            select(RelayTransaction.case_id, RelaySlot.cost, RelaySlot.intents)
             .join(RelaySlot, col(RelaySlot.id) == RelayTransaction.slot_id)
-            .where(among(self._session, col(column), keys))
-            .where(among(self._session, col(RelayTransaction.merchant_id), self._days))
+            .where(among(self._session, col(RelayTransaction.case_id), cases))
         )
-        for merchant_id, key, cost, intents in self._session.exec(query):
-            total[(merchant_id, key) if name == "customer" else key] += part_of(cost, intents)
+        for case_id, cost, intents in self._session.exec(query):
+            total[case_id] += part_of(cost, intents)
         return total
+
+
+def accounts(
+    policy: RelayPolicy, merchant_id: UUID | None, customer: str | None, day: date
+) -> list[Account]:
+    """The sums to which an intent's gas is added: those that some budget asks for."""
+    limits = (policy.case_budget, policy.customer_budget, policy.day_budget)
+    if merchant_id is None or limits == (None, None, None):
+        return []
+    whole, part = (merchant_id, day, ""), (merchant_id, day, customer or "")
+    return [whole, part] if customer and policy.customer_budget is not None else [whole]
 
 
 def part_of(cost: int, intents: int) -> int:
@@ -119,32 +151,37 @@ def part_of(cost: int, intents: int) -> int:
     return -(-cost // max(1, intents))
 
 
-def correct(session: Session, merchant_id: UUID, day: date, by: int) -> None:
-    """Put what was paid in the place of what was reserved on that day (`by` may be negative)."""
-    found = locks.lock_gas_day(session, merchant_id, day)
-    found.spent = max(0, found.spent + by)
+def correct(session: Session, changes: Mapping[Account, int]) -> None:
+    """Put what was paid in the place of what was reserved (a change may be negative)."""
+    kept = Accounts(session, [account for account, wei in changes.items() if wei])
+    for account in kept.spent:
+        kept.spent[account] += changes[account]
+    kept.store()
 
 
-def give_back(session: Session, slot_ids: Sequence[UUID]) -> None:
-    """Take what nonces had reserved off their days: their intents will get other nonces.
+def give_back(session: Session, policy: RelayPolicy, slot_ids: Sequence[UUID]) -> None:
+    """Take what nonces had reserved off their days: their intents will get other nonces."""
+    change_costs(session, policy, dict.fromkeys(slot_ids, 0))
+
+
+def change_costs(session: Session, policy: RelayPolicy, costs: Mapping[UUID, int]) -> None:
+    """Count other costs (wei) for nonces than those that are reserved for them.
 
     For as long as the intents have not left them.
     """
-    query = (
-        select(
-            RelayTransaction.merchant_id, RelaySlot.created_at, RelaySlot.cost, RelaySlot.intents
+    query: Any = (
+        sa.select(
+            col(RelaySlot.id), col(RelaySlot.cost), col(RelaySlot.intents),
+            col(RelaySlot.created_at),
+            col(RelayTransaction.merchant_id), col(RelayTransaction.customer),
         )
         .join(RelaySlot, col(RelaySlot.id) == RelayTransaction.slot_id)
-        .where(among(session, col(RelaySlot.id), slot_ids))
-        .where(RelayTransaction.state == RelayState.SENT)
-    )
-    days: dict[tuple[UUID, date], int] = defaultdict(int)
-    for merchant_id, since, cost, intents in session.exec(query):
-        if merchant_id is not None:
-            days[merchant_id, since.date()] += part_of(cost, intents)
-    for (merchant_id, day), wei in sorted(days.items(), key=str):
-        correct(session, merchant_id, day, -wei)
-
-
-def _customer(row: Owed) -> tuple[UUID | None, str | None]:
-    return row.merchant_id, row.customer
+        .where(among(session, col(RelaySlot.id), costs))
+        .where(col(RelayTransaction.state) == RelayState.SENT)
+    )  # fmt: skip
+    changes: dict[Account, int] = defaultdict(int)
+    for slot_id, before, intents, since, merchant, customer in session.connection().execute(query):
+        by = part_of(costs[slot_id], intents) - part_of(before, intents)
+        for account in accounts(policy, merchant, customer, since.date()):
+            changes[account] += by
+    correct(session, changes)

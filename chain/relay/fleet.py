@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event, Thread
@@ -24,6 +25,11 @@ log = logging.getLogger(__name__)
 _LOOK, _BLOCK = 0.02, 0.2
 #: Where nothing has come for so many looks, the pauses between them are so many times as long.
 _QUIET, _SLOWER = 100, 5
+#: Intents that nobody has taken up after so many looks get a lane more than should be needed.
+_LATE = 3
+#: Seconds of computing after which a thread lets another one go on. Python's own 5 ms would be
+#: lost again and again by a lane that has got its answer while another one computes.
+_SWITCH = 0.0005
 #: A lane that nobody wakes looks for itself after this, and one that failed waits so long.
 _ASLEEP, _SORE = 1.0, 0.5
 
@@ -45,10 +51,12 @@ class Fleet:
             _LaneThread(Relayer(parts, KeylessSigner(address), takes_new=False))
             for address in _left_behind(parts, known)
         ]
+        self._late = 0
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set; then every lane ends its round and gives its lease back."""
         lanes = self._all
+        sys.setswitchinterval(_SWITCH)
         for lane in lanes:
             lane.start(stop)
         passed, empty = 0.0, 0
@@ -64,15 +72,17 @@ class Fleet:
     def _wake_for_intents(self) -> bool:
         """As many sleeping lanes as the waiting intents need; who works will find them anyway.
 
-        True if there is something to do.
+        Not more: each has to look for itself, and few full rounds are done sooner than many small
+        ones. True if there is something to do.
         """
         idle = [lane for lane in self._lanes if lane.is_idle]
         if not idle:
             return True
         claim = self._parts.policy.claim
         waiting = intake.is_waiting(self._parts, claim * len(idle))
-        # One more than are needed: who works may be busy with something else for a while.
-        needed = -(-waiting // claim) + 1 - (len(self._lanes) - len(idle)) if waiting else 0
+        self._late = self._late + 1 if waiting else 0
+        # Who works may be busy with something else for a while.
+        needed = -(-waiting // claim) - (len(self._lanes) - len(idle)) + self._late // _LATE
         for lane in idle[: max(0, needed)]:
             lane.wake()
         return waiting > 0

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from chain.relay import budgets, queue
 from chain.relay.batches import item_failures
@@ -26,7 +26,7 @@ from chain.relay.reserve import SLOTS
 from chain.relay.sending import ATTEMPTS
 from returns import locks
 from returns.bulk import among, update_many
-from returns.tables import RelayAttempt, RelaySlot, RelayTransaction
+from returns.tables import RelayTransaction
 from returns.words import RelayState, SlotState
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,13 @@ _UNDER_WAY = (SlotState.SENT, SlotState.SUBMITTED)
 
 
 @dataclass(frozen=True, slots=True)
-class _Deep:
-    """A nonce in a block that is deep enough, with all its hashes: true for a self-transfer."""
+class _Nonce:
+    """A nonce that the newest blocks may tell something of; true: a hash is of a self-transfer."""
 
     id: UUID
-    block_number: int
-    block_hash: str
+    state: SlotState
+    block_number: int | None
+    block_hash: str | None
     fill_as: RelayState | None
     intents: int
     cost: int
@@ -52,7 +53,7 @@ class _Deep:
 class _Outcome:
     """What a receipt at its depth says of a nonce; `paid` is wei."""
 
-    slot: _Deep
+    slot: _Nonce
     hash: str
     filler: bool
     reverted: bool
@@ -66,108 +67,116 @@ def follow(held: Held, count: int) -> bool:
 
     `count` is the number of nonces that the chain has used of the lane (`latest`).
     """
+    by_state = _read(held, count)
+    lost, mined = by_state[SlotState.CONFIRMED], by_state[SlotState.MINED]
+    there = {one.id for one in mined if held.parts.canon.has(one.block_number, one.block_hash)}
+    moved = _reopen(held, [one.id for one in lost], count)
+    moved |= _send_again(held, [one.id for one in mined if one.id not in there], SlotState.MINED)
+    found = _found(held, [*by_state[SlotState.SENT], *by_state[SlotState.SUBMITTED]])
+    outcomes = _outcomes(held, [*(one for one in mined if one.id in there), *found])
+    if found or outcomes:
+        _record(held, found, outcomes)
+    return moved or bool(found or outcomes)
+
+
+def _record(held: Held, found: Sequence[_Nonce], outcomes: Sequence[_Outcome]) -> None:
+    now, ended = held.parts.clock(), {one.slot.id for one in outcomes}
+    with held.write() as (session, _):
+        _set_mined(session, [one for one in found if one.id not in ended], now)
+        if outcomes:
+            _end_slots(session, outcomes, now)
+            _end_intents(session, held, outcomes)
+
+
+def _read(held: Held, count: int) -> dict[SlotState, list[_Nonce]]:
+    """The lane's nonces that are not where they should be for good.
+
+    Used by the chain and not mined in the books, mined and not confirmed, or confirmed and, if we
+    believe the node, not used at all.
+    """
+    values = {"lane": held.lane_id, "count": count}
+    found: dict[UUID, _Nonce] = {}
     with held.parts.database.read() as session:
-        lost = _lost(session, held, count)
-        blocks = _mined_blocks(session, held)
-        hashes = _hashes(session, held, count)
-    moved = _reopen(held, lost, count)
-    moved |= _undo(held, blocks)
-    moved |= _mined(held, hashes)
-    return _confirm(held) or moved
+        for *slot, tx_hash, filler in session.connection().execute(_NEWS, values):
+            one = found.setdefault(slot[0], _Nonce(*slot))
+            if tx_hash is not None:
+                one.attempts[tx_hash] = filler
+    by_state: dict[SlotState, list[_Nonce]] = defaultdict(list)
+    for one in found.values():
+        by_state[one.state].append(one)
+    return by_state
+
+
+def _of_lane(*conditions: Any) -> Any:
+    """Each alternative names the lane: so each is looked up in an index of its own."""
+    return sa.and_(SLOTS.c.lane_id == sa.bindparam("lane"), *conditions)
+
+
+_NEWS = (
+    sa.select(
+        *(SLOTS.c[name] for name in _Nonce.__dataclass_fields__ if name != "attempts"),
+        ATTEMPTS.c.hash,
+        ATTEMPTS.c.filler,
+    )
+    .join_from(SLOTS, ATTEMPTS, ATTEMPTS.c.slot_id == SLOTS.c.id, isouter=True)
+    .where(
+        sa.or_(
+            _of_lane(SLOTS.c.state.in_(_UNDER_WAY), SLOTS.c.nonce < sa.bindparam("count")),
+            _of_lane(SLOTS.c.state == SlotState.MINED),
+            _of_lane(SLOTS.c.nonce >= sa.bindparam("count"), SLOTS.c.state == SlotState.CONFIRMED),
+        )
+    )
+)
 
 
 # -- submitted -> mined ----------------------------------------------------------------------------
 
 
-def _hashes(session: Session, held: Held, count: int) -> dict[str, UUID]:
-    """Every hash of the nonces that the chain has used since the last look, with its slot."""
-    query = (
-        select(RelayAttempt.hash, RelayAttempt.slot_id)
-        .join(RelaySlot, col(RelaySlot.id) == RelayAttempt.slot_id)
-        .where(RelaySlot.lane_id == held.lane_id, col(RelaySlot.state).in_(_UNDER_WAY))
-        .where(RelaySlot.nonce < count)
-    )
-    return dict(session.exec(query).all())
-
-
-def _mined(held: Held, hashes: dict[str, UUID]) -> bool:
-    found: dict[Block, set[UUID]] = defaultdict(set)
-    missing = []
-    for tx_hash, slot_id in hashes.items():
-        block = held.parts.canon.find(tx_hash)
+def _found(held: Held, under_way: Sequence[_Nonce]) -> list[_Nonce]:
+    """Those of which one of the hashes is in a block, with that block."""
+    found, missing = [], []
+    for one in under_way:
+        blocks = (held.parts.canon.find(tx_hash) for tx_hash in one.attempts)
+        block = next((block for block in blocks if block is not None), None)
         if block is None:
-            missing.append(tx_hash)
+            missing.append(one)
         else:
-            found[block].add(slot_id)
-    if missing:
-        _ask(held, hashes, missing, found)
-    if not found:
-        return False
-    with held.write() as (session, _):
-        for block, slot_ids in found.items():
-            _set_mined(session, block, slot_ids, held.parts.clock())
-    return True
+            found.append(_in(block, one))
+    return found + _asked(held, missing)
 
 
-def _set_mined(session: Session, block: Block, slot_ids: set[UUID], now: datetime) -> None:
-    statement = sa.update(SLOTS).where(among(session, SLOTS.c.id, slot_ids))
-    statement = statement.where(SLOTS.c.state.in_(_UNDER_WAY))
-    values = {"block_number": block.number, "block_hash": block.hash, "updated_at": now}
-    session.connection().execute(statement.values(state=SlotState.MINED, **values))
-
-
-def _ask(
-    held: Held,
-    hashes: dict[str, UUID],
-    missing: Sequence[str],
-    found: dict[Block, set[UUID]],
-) -> None:
-    """Add the blocks of what was mined before the blocks that we remember.
-
-    Other bytes of the same nonce may be the ones that were mined: those are not asked for.
-    """
-    known = set().union(*found.values())
-    asked = [tx_hash for tx_hash in missing if hashes[tx_hash] not in known]
-    receipts = held.parts.client.batch([("eth_getTransactionReceipt", (h,)) for h in asked])
-    for tx_hash, receipt in zip(asked, receipts, strict=True):
+def _asked(held: Held, missing: Sequence[_Nonce]) -> list[_Nonce]:
+    """What was mined before the blocks that we remember: the node is asked for each hash."""
+    asked = [(tx_hash, one) for one in missing for tx_hash in one.attempts]
+    calls = [("eth_getTransactionReceipt", (tx_hash,)) for tx_hash, _ in asked]
+    found = {}
+    for (tx_hash, one), receipt in zip(asked, held.parts.client.batch(calls), strict=True):
         if isinstance(receipt, dict):
             block = held.parts.canon.block(int(receipt["blockNumber"], 16))
             if block is not None and tx_hash in block.transactions:
-                found[block].add(hashes[tx_hash])
+                found[one.id] = _in(block, one)
+    return list(found.values())
+
+
+def _in(block: Block, one: _Nonce) -> _Nonce:
+    return replace(one, block_number=block.number, block_hash=block.hash)
+
+
+def _set_mined(session: Session, found: Sequence[_Nonce], now: datetime) -> None:
+    rows = [
+        {
+            "id": one.id,
+            "state": SlotState.MINED,
+            "block_number": one.block_number,
+            "block_hash": one.block_hash,
+            "updated_at": now,
+        }
+        for one in found
+    ]
+    update_many(session, SLOTS, rows)
 
 
 # -- back after a reorg ----------------------------------------------------------------------------
-
-
-def _mined_blocks(session: Session, held: Held) -> Sequence[tuple[int | None, str | None]]:
-    """The blocks in which nonces were mined that are not confirmed yet: number and hash."""
-    query = select(RelaySlot.block_number, RelaySlot.block_hash).where(*_is_mined(held))
-    return session.exec(query.distinct()).all()
-
-
-def _is_mined(held: Held) -> tuple[Any, ...]:
-    return RelaySlot.lane_id == held.lane_id, RelaySlot.state == SlotState.MINED
-
-
-def _undo(held: Held, blocks: Sequence[tuple[int | None, str | None]]) -> bool:
-    """Mined in a block that is no longer of the chain: the bytes are sent again at once."""
-    gone = [one for number, one in blocks if not held.parts.canon.has(number, one)]
-    if not gone:
-        return False
-    query = select(RelaySlot.id).where(*_is_mined(held), col(RelaySlot.block_hash).in_(gone))
-    with held.parts.database.read() as session:
-        slot_ids = session.exec(query).all()
-    return _send_again(held, slot_ids, SlotState.MINED)
-
-
-def _lost(session: Session, held: Held, count: int) -> Sequence[UUID]:
-    """Confirmed nonces that the chain says it has not used."""
-    query = select(RelaySlot.id).where(
-        RelaySlot.lane_id == held.lane_id,
-        RelaySlot.state == SlotState.CONFIRMED,
-        RelaySlot.nonce >= count,
-    )
-    return session.exec(query).all()
 
 
 def _reopen(held: Held, lost: Sequence[UUID], count: int) -> bool:
@@ -220,33 +229,16 @@ def _owed_again(session: Session, slot_ids: Sequence[UUID], now: datetime) -> No
 # -- mined -> confirmed ----------------------------------------------------------------------------
 
 
-def _confirm(held: Held) -> bool:
+def _outcomes(held: Held, mined: Sequence[_Nonce]) -> list[_Outcome]:
+    """What became of the nonces that are deep enough."""
     deep = held.parts.canon.head().number - held.parts.policy.confirmations + 1
-    bytes_of: dict[UUID, _Deep] = {}
-    of_slot = [
-        getattr(RelaySlot, name) for name in _Deep.__dataclass_fields__ if name != "attempts"
-    ]
-    query: Any = (
-        sa.select(*of_slot, col(RelayAttempt.hash), col(RelayAttempt.filler))
-        .join(RelayAttempt, col(RelayAttempt.slot_id) == RelaySlot.id)
-        .where(col(RelaySlot.lane_id) == held.lane_id)
-        .where(col(RelaySlot.state) == SlotState.MINED, col(RelaySlot.block_number) <= deep)
-    )
-    with held.parts.database.read() as session:
-        for *slot, tx_hash, filler in session.exec(query):
-            bytes_of.setdefault(slot[0], _Deep(*slot)).attempts[tx_hash] = filler
-    outcomes = [one for slot in bytes_of.values() if (one := _outcome(held, slot)) is not None]
-    if not outcomes:
-        return False
-    with held.write() as (session, _):
-        _end_slots(session, outcomes, held.parts.clock())
-        _end_intents(session, held, outcomes)
-    return True
+    known = (_outcome(held, one) for one in mined if (one.block_number or 0) <= deep)
+    return [one for one in known if one is not None]
 
 
-def _outcome(held: Held, slot: _Deep) -> _Outcome | None:
+def _outcome(held: Held, slot: _Nonce) -> _Outcome | None:
     """What became of a deep nonce; None where the node contradicts itself."""
-    block = held.parts.canon.block(slot.block_number)
+    block = held.parts.canon.block(slot.block_number or 0)
     if block is None or block.hash != slot.block_hash:
         return None
     tx_hash = next((one for one in slot.attempts if one in block.transactions), None)
@@ -268,7 +260,7 @@ def _outcome(held: Held, slot: _Deep) -> _Outcome | None:
     )
 
 
-def _failed_items(slot: _Deep, receipt: dict[str, Any]) -> dict[int, str]:
+def _failed_items(slot: _Nonce, receipt: dict[str, Any]) -> dict[int, str]:
     if slot.intents < 2:
         return {}
     return item_failures(receipt["logs"], str(receipt["to"]).lower())
@@ -285,6 +277,8 @@ def _end_slots(session: Session, outcomes: Sequence[_Outcome], now: datetime) ->
         {
             "id": one.slot.id,
             "state": SlotState.CONFIRMED,
+            "block_number": one.slot.block_number,
+            "block_hash": one.slot.block_hash,
             "mined_hash": one.hash,
             "gas_used": one.gas_used,
             "cost": one.paid,
@@ -297,45 +291,39 @@ def _end_slots(session: Session, outcomes: Sequence[_Outcome], now: datetime) ->
 
 def _end_intents(session: Session, held: Held, outcomes: Sequence[_Outcome]) -> None:
     by_slot = _intents(session, [one.slot.id for one in outcomes])
-    now = held.parts.clock()
+    now, policy = held.parts.clock(), held.parts.policy
     done: list[UUID] = []
-    saved: dict[tuple[UUID, date], int] = defaultdict(int)
+    saved: dict[budgets.Account, int] = defaultdict(int)
     for one in outcomes:
-        rows = by_slot[one.slot.id]
-        for index, (relay_id, merchant_id, state) in enumerate(rows):
-            if state is not RelayState.SENT:
+        rows, day = by_slot[one.slot.id], one.slot.created_at.date()
+        by = _part(one.paid, rows) - _part(one.slot.cost, rows)
+        for index, row in enumerate(rows):
+            if row.state is not RelayState.SENT:
                 continue
-            if merchant_id is not None and held.parts.policy.day_budget is not None:
-                before, after = (
-                    budgets.part_of(cost, len(rows)) for cost in (one.slot.cost, one.paid)
-                )
-                saved[merchant_id, one.slot.created_at.date()] += after - before
+            for account in budgets.accounts(policy, row.merchant_id, row.customer, day):
+                saved[account] += by
             if one.filler or one.reverted or index in one.failed_items:
-                _end_badly(session, relay_id, one, index, len(rows), now)
+                _end_badly(session, row.id, one, index, len(rows), now)
             else:
-                done.append(relay_id)
+                done.append(row.id)
     _end_well(session, done, now)
-    for (merchant_id, day), by in sorted(saved.items(), key=str):
-        budgets.correct(session, merchant_id, day, by)
+    budgets.correct(session, saved)
 
 
-def _intents(
-    session: Session, slot_ids: Sequence[UUID]
-) -> dict[UUID, list[tuple[UUID, UUID | None, RelayState]]]:
-    """Intents by nonce, with merchant and state, in the order in which a batch has them."""
-    query: Any = (
-        select(
-            RelayTransaction.slot_id,
-            RelayTransaction.id,
-            RelayTransaction.merchant_id,
-            RelayTransaction.state,
-        )
-        .where(among(session, col(RelayTransaction.slot_id), slot_ids))
-        .order_by(col(RelayTransaction.id))
+def _part(cost: int, rows: Sequence[object]) -> int:
+    return budgets.part_of(cost, len(rows))
+
+
+def _intents(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
+    """Intents by nonce: id, merchant, customer and state, in the order that a batch has them in."""
+    table = queue.TABLE
+    query = sa.select(
+        table.c.slot_id, table.c.id, table.c.merchant_id, table.c.customer, table.c.state
     )
-    found: dict[UUID, list[tuple[UUID, UUID | None, RelayState]]] = defaultdict(list)
-    for slot_id, *intent in session.exec(query):
-        found[slot_id].append(tuple(intent))
+    query = query.where(among(session, table.c.slot_id, slot_ids)).order_by(table.c.id)
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in session.connection().execute(query):
+        found[row.slot_id].append(row)
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +57,7 @@ class Rule:
                 if not value.startswith("$"):
                     _word(value)
 
-    @property
+    @cached_property
     def selector(self) -> bytes:
         """The first four bytes of the calldata; none for a transfer of coin."""
         return keccak(text=self.function)[:4] if self.function else b""

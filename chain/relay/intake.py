@@ -21,18 +21,23 @@ from chain.relay.fees import Fee
 from chain.relay.guard import Rule, surprise
 from chain.relay.lanes import Held
 from chain.relay.parts import Parts
-from chain.relay.reserve import Reserved, reserve
+from chain.relay.reserve import SLOTS, Reserved, reserve
 from chain.relay.rules import rules_of
-from chain.relay.simulation import Call, Outlook, confirm_refusals, outlook, request
+from chain.relay.simulation import Call, Outlook, in_company, outlooks, requests
 from returns import locks
 from returns.errors import ChainMismatch, ChainUnavailable
-from returns.tables import Lane, RelaySlot, RelayTransaction
+from returns.tables import Lane, RelayTransaction
 from returns.words import LaneMode, LanePurpose, RelayState, SlotState
 
 log = logging.getLogger(__name__)
 
 #: What nobody could simulate is looked at again after this, and does not stand in the way.
 _LATER = timedelta(seconds=2)
+
+_LANES: sa.Table = Lane.__table__  # type: ignore[attr-defined]
+
+#: By merchant; who has none has an empty list.
+Rules = Mapping[UUID | None, list[Rule]]
 
 #: The columns of an intent as a lane takes it up.
 OWED = [col(getattr(RelayTransaction, name)) for name in Owed.__dataclass_fields__ if name != "gas"]
@@ -48,17 +53,19 @@ class _Verdicts:
     expired: list[Owed] = field(default_factory=list)
 
 
-def take(held: Held, committed: int) -> tuple[list[Reserved], Fee | None]:
+def take(held: Held) -> tuple[list[Reserved], Fee | None]:
     """Give nonces to what is due, as many as have room; the fee that they are signed with.
 
-    `committed` is the wei that bytes under way may still cost. Raises `ChainUnavailable`,
-    `ChainMismatch` and `LeaseLost`; what was claimed is then looked at again in the next round.
+    Raises `ChainUnavailable`, `ChainMismatch` and `LeaseLost`; what was claimed is then looked at
+    again in the next round.
     """
-    rows = _claim(held)
+    rows, rules, committed = _claim(held)
     if not rows:
         return [], None
-    found, balance = _look(held, rows)
-    verdicts = _judge(held, rows, found)
+    verdicts = _Verdicts()
+    allowed = _allowed(held, rows, rules, verdicts)
+    found, balance = _look(held, allowed)
+    _judge(held, allowed, found, verdicts)
     fee = fees.first(_base_fee(held), held.parts.policy.tip, held.parts.policy.fee_cap)
     wanted, alone = plans(
         held.parts.client, held.address, verdicts.clear, held.parts.policy.batch_gas
@@ -96,22 +103,27 @@ def _waiting(held: Held) -> Any:
     return _pending(held.parts).where(_mine(held))
 
 
-def _claim(held: Held) -> list[Owed]:
-    """Take intents up for this lane: those that wait belong to no lane until then."""
+def _claim(held: Held) -> tuple[list[Owed], Rules, int]:
+    """Take intents up for this lane: those that wait belong to no lane until then.
+
+    With them come the rules for them, and what bytes under way may still cost, in wei.
+    """
     now, policy = held.parts.clock(), held.parts.policy
     is_time = _is_time(held.parts, now)
     due = _waiting(held).where(_is_due(now), is_time)
     due = due.order_by(col(RelayTransaction.due_at), col(RelayTransaction.id))
     with held.parts.database.write() as session:
-        room = min(policy.claim, policy.window - _under_way(session, held))
+        under_way = _under_way(session, held)
+        room = min(policy.claim, policy.window - len(under_way)) if under_way is not None else 0
         if room < 1:
-            return []
+            return [], {}, 0
         rows = _take_up(session, held, due.limit(room))
         if rows and len(rows) < room and policy.batch_window:
             # Who waits for company need not wait longer where some are leaving.
             company = _waiting(held).where(_is_company(held, now), is_time)
             rows += _take_up(session, held, company.limit(room - len(rows)))
-    return sorted(rows, key=lambda row: row.id)
+        rules = rules_for(session, held, rows)
+    return sorted(rows, key=lambda row: row.id), rules, sum(under_way or ())
 
 
 def _take_up(session: Session, held: Held, waiting: Any) -> list[Owed]:
@@ -136,15 +148,23 @@ def let_go(held: Held) -> None:
         session.connection().execute(waiting.values(lane_id=None))
 
 
-def _under_way(session: Session, held: Held) -> int:
-    """Nonces of the lane that are not mined; those of a lane that is not running leave no room."""
-    count = select(sa.func.count()).where(
-        RelaySlot.lane_id == held.lane_id,
-        col(RelaySlot.state).in_((SlotState.SENT, SlotState.SUBMITTED)),
-    )
-    query = select(Lane.mode, count.scalar_subquery()).where(Lane.id == held.lane_id)
-    mode, under_way = session.exec(query).one()
-    return under_way if mode == LaneMode.RUNNING else held.parts.policy.window
+def _under_way(session: Session, held: Held) -> list[int] | None:
+    """What each nonce that is not mined may cost, in wei; None for a lane that is not running."""
+    found = session.connection().execute(_COSTS, {"lane": held.lane_id}).all()
+    if any(mode is not LaneMode.RUNNING for mode, _ in found):
+        return None
+    return [cost for _, cost in found if cost is not None]
+
+
+_IS_UNDER_WAY = sa.and_(
+    SLOTS.c.lane_id == sa.bindparam("lane"),
+    SLOTS.c.state.in_([SlotState.SENT, SlotState.SUBMITTED]),
+)
+_COSTS = (
+    sa.select(_LANES.c.mode, SLOTS.c.cost)
+    .join_from(_LANES, SLOTS, _IS_UNDER_WAY, isouter=True)
+    .where(_LANES.c.id == sa.bindparam("lane"))
+)
 
 
 def _is_company(held: Held, now: datetime) -> sa.ColumnElement[bool]:
@@ -187,32 +207,56 @@ def _base_fee(held: Held) -> int:
 # -- look ------------------------------------------------------------------------------------------
 
 
+def _allowed(held: Held, rows: Sequence[Owed], rules: Rules, verdicts: _Verdicts) -> list[Owed]:
+    """What no rule forbids. The rest is not even simulated: nothing may rest on its effects."""
+    allowed = []
+    for row in rows:
+        denied = denial(held, row, rules[row.merchant_id])
+        if denied is None:
+            allowed.append(row)
+        else:
+            verdicts.refused.append((row, denied))
+    return allowed
+
+
 def _look(held: Held, rows: Sequence[Owed]) -> tuple[list[Outlook], int]:
     """Simulate on the newest block; the lane's balance in wei comes with it.
 
     On another chain every simulation would lie: its number is asked for in the same breath.
     """
-    calls = [Call(row.to, row.data, row.value) for row in rows]
-    chain_id, balance, *answers = held.parts.client.batch(
+    client, calls = held.parts.client, [_call(row) for row in rows]
+    chain_id, balance, *answers = client.batch(
         [
             ("eth_chainId", ()),
             ("eth_getBalance", (held.address, "latest")),
-            *(request(held.address, call) for call in calls),
+            *requests(held.address, calls),
         ]
     )
     if isinstance(chain_id, RpcError) or isinstance(balance, RpcError):
         raise ChainUnavailable(problem="it tells neither its number nor a balance")
     if int(chain_id, 16) != held.parts.chain_id:
         raise ChainMismatch(actual=int(chain_id, 16), expected=held.parts.chain_id)
-    found = [outlook(answer) for answer in answers]
-    return confirm_refusals(held.parts.client, held.address, calls, found), int(balance, 16)
+    found = in_company(client, held.address, calls, answers)
+    return second_look(held, rows, found), int(balance, 16)
 
 
-def _judge(held: Held, rows: Sequence[Owed], found: Sequence[Outlook]) -> _Verdicts:
-    verdicts, now = _Verdicts(), held.parts.canon.head().time
-    rules = rules_for(held, rows)
+def second_look(held: Held, rows: Sequence[Owed], found: Sequence[Outlook]) -> list[Outlook]:
+    """A surprise ends an intent: it has to be one in a second answer, about the call alone."""
+    doubted = [
+        index
+        for index, (row, one) in enumerate(zip(rows, found, strict=True))
+        if one.is_clear and _surprise(held, row, one)
+    ]
+    calls = [_call(rows[index]) for index in doubted]
+    again = outlooks(held.parts.client, held.address, calls)
+    second = dict(zip(doubted, again, strict=True))
+    return [second.get(index, one) for index, one in enumerate(found)]
+
+
+def _judge(held: Held, rows: Sequence[Owed], found: Sequence[Outlook], verdicts: _Verdicts) -> None:
+    now = held.parts.canon.head().time
     for row, one in zip(rows, found, strict=True):
-        refusal = objection(held, row, one, rules[row.merchant_id])
+        refusal = objection(held, row, one)
         if row.expires_at is not None and row.expires_at <= now:
             verdicts.expired.append(row)
         elif refusal is not None:
@@ -221,27 +265,32 @@ def _judge(held: Held, rows: Sequence[Owed], found: Sequence[Outlook]) -> _Verdi
             verdicts.later.append((row, one.unclear))
         else:
             verdicts.clear.append(with_gas(row, one.gas))
-    return verdicts
 
 
-def objection(held: Held, row: Owed, one: Outlook, rules: Sequence[Rule]) -> str | None:
-    """Why an intent must not be signed, by its rules and its simulation; None if it may."""
-    guard = held.parts.guard
+def denial(held: Held, row: Owed, rules: Sequence[Rule]) -> str | None:
+    """Why the rules do not let an intent be signed; None if they do."""
     facts = json.loads(row.facts)
-    denied = guard.refusal(row.merchant_id, row.to, row.data, row.value, facts, rules)
-    if denied is not None or one.refusal is not None or one.unclear is not None:
-        return denied or one.refusal
+    return held.parts.guard.refusal(row.merchant_id, row.to, row.data, row.value, facts, rules)
+
+
+def objection(held: Held, row: Owed, one: Outlook) -> str | None:
+    """Why an intent must not be signed, by its simulation; None if it may, or nobody can tell."""
+    return _surprise(held, row, one) if one.is_clear else one.refusal
+
+
+def _surprise(held: Held, row: Owed, one: Outlook) -> str | None:
     return surprise(one, row.moves, held.address, row.to, row.value)
 
 
-def rules_for(held: Held, rows: Sequence[Owed]) -> Mapping[UUID | None, list[Rule]]:
+def _call(row: Owed) -> Call:
+    return Call(row.to, row.data, row.value)
+
+
+def rules_for(session: Session, held: Held, rows: Sequence[Owed]) -> Rules:
     """The rules of merchants whose intents are not about our own contracts."""
     others = (row for row in rows if not held.parts.guard.is_ours(row.to))
     merchants = {row.merchant_id for row in others if row.merchant_id is not None}
-    if not merchants:
-        return defaultdict(list)
-    with held.parts.database.read() as session:
-        return rules_of(session, held.parts.chain_id, merchants)
+    return rules_of(session, held.parts.chain_id, merchants) if merchants else defaultdict(list)
 
 
 def _affordable(held: Held, wanted: Sequence[Plan], fee: Fee | None, coin: int) -> list[Plan]:

@@ -65,12 +65,11 @@ class LaneKeeper:
 
         Raises `LeaseLost` for an outdated fence: then nothing is written.
         """
+        now = self._parts.clock()
         with self._parts.database.write() as session:
-            lane = locks.lock_lane(session, lease.lane_id)
-            if lane.fence != lease.fence:
-                raise LeaseLost(row=f"lane {lane.address}")
-            lane.checked_at = self._parts.clock()
-            lane.lease_until = self._latest(lane.checked_at)
+            lane = locks.hold_lane(session, lease.lane_id, lease.fence, now, self._latest(now))
+            if lane is None:
+                raise LeaseLost(row=f"lane {self._address}")
             yield session, lane
 
     def release(self, lease: Lease) -> None:

@@ -81,8 +81,7 @@ def find_foreign(held: Held, watch: Watch, passed: Mapping[UUID, int]) -> bool:
     with held.write() as (session, _):
         for slot_id, (tx_hash, number) in foreign.items():
             if tx_hash not in ours:
-                if held.parts.policy.day_budget is not None:
-                    budgets.give_back(session, [slot_id])
+                budgets.give_back(session, held.parts.policy, [slot_id])
                 _pass_on(session, slot_id, tx_hash, number, now)
     return True
 

@@ -30,8 +30,7 @@ from returns.words import LaneMode, LanePurpose, RelayState, SlotState
 
 log = logging.getLogger(__name__)
 
-_UNDER_WAY = (SlotState.SENT, SlotState.SUBMITTED)
-_OPEN = (*_UNDER_WAY, SlotState.MINED)
+_OPEN = (SlotState.SENT, SlotState.SUBMITTED, SlotState.MINED)
 #: The watchdog looks at a lane once in this time, and after each new block.
 _UPKEEP = timedelta(seconds=1)
 
@@ -103,7 +102,6 @@ class Relayer:
             return False
         self._held = Held(self._parts, self._signer, self._keeper, lease)
         self._forget()
-        self._committed = self._still_owed(self._held)
         return True
 
     def _owned(self) -> Held:
@@ -117,7 +115,6 @@ class Relayer:
         self._watch = Watch()
         self._seen = ""
         self._upkeep_at: datetime | None = None
-        self._committed = 0
         self._balance: int | None = None
         self._reported: tuple[str | None, int | None] = ("unknown", None)
 
@@ -153,11 +150,10 @@ class Relayer:
             return session.get_one(Lane, held.lane_id).mode
 
     def _send_owed(self, held: Held) -> bool:
-        reserved, fee = intake.take(held, self._committed)
+        reserved, fee = intake.take(held)
         if fee is None or not reserved:
             return False
         self.is_busy = True
-        self._committed += sum(one.plan.gas * fee.max_fee for one in reserved if one.plan)
         return send(held, [_draft(one, fee) for one in reserved]) > 0
 
     def _has_open(self, held: Held) -> bool:
@@ -168,14 +164,6 @@ class Relayer:
         with self._parts.database.read() as session:
             return session.exec(query.limit(1)).first() is not None
 
-    def _still_owed(self, held: Held) -> int:
-        """Wei that bytes under way may still cost."""
-        query = select(RelaySlot.cost).where(
-            RelaySlot.lane_id == held.lane_id, col(RelaySlot.state).in_(_UNDER_WAY)
-        )
-        with self._parts.database.read() as session:
-            return sum(session.exec(query))
-
     def _look_after(self, held: Held) -> bool:
         """Follow what is under way when there is a new block; mend now and then."""
         head, now = self._parts.canon.head(), self._parts.clock()
@@ -184,8 +172,6 @@ class Relayer:
             return False
         count, self._balance = self._account(held)
         changed = head.hash != self._seen and follow(held, count)
-        self._committed = self._still_owed(held)
-        self.is_busy = self._has_open(held)
         if is_due:
             changed |= self._keep_up(held, count)
             self._upkeep_at = now + _UPKEEP
@@ -194,6 +180,7 @@ class Relayer:
 
     def _keep_up(self, held: Held, count: int) -> bool:
         """Mend, ask for gas, say how the lane is; a paused lane sends nothing."""
+        self.is_busy = self._has_open(held)
         changed, mode = False, self._mode(held)
         if mode is not LaneMode.PAUSED:
             changed = repair.repair(held, self._watch, count)

@@ -15,12 +15,12 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from chain.relay import budgets, fees, queue
 from chain.relay.batches import Owed, alone, together, with_gas
 from chain.relay.fees import Fee
-from chain.relay.intake import OWED, objection, rules_for
+from chain.relay.intake import OWED, denial, objection, rules_for, second_look
 from chain.relay.lanes import Held
 from chain.relay.nonces import Watch, close_gaps, find_foreign
 from chain.relay.reserve import SLOTS
@@ -165,15 +165,19 @@ def _calls(held: Held, wanted: Sequence[_Open]) -> dict[UUID, Call | None]:
     That is what has become impossible, or would do something else by now: a self-transfer fills it.
     A nonce whose call nobody can simulate now is left out, and looked at again.
     """
-    by_slot = _intents(held, [one.slot_id for one in wanted])
-    rows = [row for slot in by_slot.values() for row in slot]
+    if not wanted:
+        return {}
+    with held.parts.database.read() as session:
+        by_slot = _intents(session, [one.slot_id for one in wanted])
+        rows = [row for slot in by_slot.values() for row in slot]
+        rules = rules_for(session, held, rows)
     asked = [Call(row.to, row.data, row.value) for row in rows]
     found = outlooks(held.parts.client, held.address, asked)
     found = confirm_refusals(held.parts.client, held.address, asked, found)
+    found = second_look(held, rows, found)
     gas = {row.id: one.gas for row, one in zip(rows, found, strict=True) if one.unclear is None}
-    rules = rules_for(held, rows)
     why = {
-        row.id: objection(held, row, one, rules[row.merchant_id])
+        row.id: denial(held, row, rules[row.merchant_id]) or objection(held, row, one)
         for row, one in zip(rows, found, strict=True)
     }
     calls: dict[UUID, Call | None] = {}
@@ -211,7 +215,7 @@ def _give_up(held: Held, one: _Open, reasons: dict[UUID, str]) -> None:
             session.get_one(RelayTransaction, relay_id).error = reason[:1000]
 
 
-def _intents(held: Held, slot_ids: Sequence[UUID]) -> dict[UUID, list[Owed]]:
+def _intents(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list[Owed]]:
     """All intents of nonces that still carry one: an item of a batch keeps its place."""
     alive = select(RelayTransaction.slot_id).where(
         col(RelayTransaction.slot_id).in_(slot_ids), RelayTransaction.state == RelayState.SENT
@@ -222,9 +226,8 @@ def _intents(held: Held, slot_ids: Sequence[UUID]) -> dict[UUID, list[Owed]]:
         .order_by(col(RelayTransaction.id))
     )
     found: dict[UUID, list[Owed]] = {slot_id: [] for slot_id in slot_ids}
-    with held.parts.database.read() as session:
-        for slot_id, *row in session.exec(query):
-            found[slot_id].append(Owed(*row))
+    for slot_id, *row in session.exec(query):
+        found[slot_id].append(Owed(*row))
     return found
 
 
@@ -258,8 +261,7 @@ def _give_back(held: Held, opened: Sequence[_Open]) -> bool:
         return False
     now = held.parts.clock()
     with held.write() as (session, _):
-        if held.parts.policy.day_budget is not None:
-            budgets.give_back(session, unsigned)
+        budgets.give_back(session, held.parts.policy, unsigned)
         held_up = sa.update(queue.TABLE).where(queue.TABLE.c.slot_id.in_(unsigned))
         session.connection().execute(
             held_up.where(queue.TABLE.c.state == RelayState.SENT).values(

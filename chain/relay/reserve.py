@@ -46,6 +46,7 @@ def reserve(
         Reserved(new_id(), lane.next_nonce + index, plan) for index, plan in enumerate(chosen)
     ]
     lane.next_nonce += len(reserved)
+    budgets.store()
     insert_slots(session, held, reserved, fee, now)
     _attach(session, reserved, now)
     return reserved

@@ -17,14 +17,14 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from chain.client import RpcError
-from chain.relay import faults
+from chain.relay import budgets, faults
 from chain.relay.faults import Fault
 from chain.relay.fees import TRANSFER_GAS, Fee
 from chain.relay.lanes import Held
 from chain.relay.reserve import SLOTS
 from chain.relay.simulation import Call
 from chain.transactions import Transaction, sign
-from returns.bulk import among, insert_many
+from returns.bulk import among, insert_many, update_many
 from returns.errors import SignerRefused, SignerUnavailable
 from returns.tables import RelayAttempt, RelaySlot
 from returns.words import RelayState, SlotState
@@ -110,7 +110,24 @@ def _store(held: Held, rows: Sequence[dict[str, Any]], *, anew: bool) -> None:
     with held.write() as (session, _):
         insert_many(session, ATTEMPTS, rows)
         if anew:
+            _reserve_more(session, held, rows)
             _note_replaced(session, [row["slot_id"] for row in rows], held.parts.clock())
+
+
+def _reserve_more(session: Session, held: Held, rows: Sequence[dict[str, Any]]) -> None:
+    """Dearer bytes count for what they may cost: never refused here, or the lane would be jammed.
+
+    Of a nonce's bytes any may be mined: the dearest count.
+    """
+    worst = {row["slot_id"]: row["gas_limit"] * row["max_fee"] for row in rows}
+    query = sa.select(SLOTS.c.id, SLOTS.c.cost).where(among(session, SLOTS.c.id, worst))
+    dearer = {
+        slot_id: worst[slot_id]
+        for slot_id, cost in session.connection().execute(query)
+        if cost < worst[slot_id]
+    }
+    budgets.change_costs(session, held.parts.policy, dearer)
+    update_many(session, SLOTS, [{"id": one, "cost": cost} for one, cost in dearer.items()])
 
 
 def _note_replaced(session: Session, slot_ids: Sequence[UUID], now: datetime) -> None:

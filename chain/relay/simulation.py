@@ -19,6 +19,8 @@ from chain.contracts import is_revert, revert_reason
 #: Transfer of ERC-20 and ERC-721, TransferSingle and TransferBatch of ERC-1155.
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 _SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
+#: Calls simulated in one block. Without limits of their own they share the gas of a block equally.
+_BLOCK = 25
 _MANY = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 
 
@@ -55,6 +57,11 @@ class Outlook:
     refusal: str | None = None
     unclear: str | None = None
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether the call would succeed."""
+        return self.refusal is None and self.unclear is None
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -84,38 +91,69 @@ def same_moves(expected: Sequence[Move], found: Sequence[Move]) -> bool:
     return sorted(map(_in_order, expected)) == sorted(map(_in_order, found))
 
 
-def request(sender: str, call: Call) -> tuple[str, tuple[Any, ...]]:
-    """The JSON-RPC call that simulates one transaction of `sender` on the newest block."""
-    transaction = {
-        "from": sender,
-        "to": call.to,
-        "data": "0x" + call.data.hex(),
-        "value": hex(call.value),
-    }
-    if call.gas is not None:
-        transaction["gas"] = hex(call.gas)
-    block = {"calls": [transaction]}
-    return "eth_simulateV1", ({"blockStateCalls": [block], "traceTransfers": True}, "latest")
+def requests(sender: str, calls: Sequence[Call]) -> list[tuple[str, tuple[Any, ...]]]:
+    """The JSON-RPC calls that simulate transactions of `sender` in this order: see `in_company`."""
+    return [_request(sender, calls[start : start + _BLOCK]) for start in _starts(calls)]
 
 
-def outlook(answer: Any) -> Outlook:
-    """Read the node's answer to `request`."""
-    if isinstance(answer, RpcError):
-        return _refused(answer)
-    try:
-        result = answer[0]["calls"][0]
-        if result["status"] == "0x1":
-            logs = result["logs"]
-            moves = tuple(move for log in logs for move in _moves_of(log))
-            return Outlook(gas=int(result["gasUsed"], 16), moves=moves, logs=tuple(logs))
-        return _refused(_error_of(result))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        return Outlook(unclear="the node's answer is not a simulation")
+def in_company(
+    client: ChainClient, sender: str, calls: Sequence[Call], answers: Sequence[Any]
+) -> list[Outlook]:
+    """What the node's answers to `requests` say of each call.
+
+    A block of calls is as quickly simulated as a single one. Where one of them does not succeed,
+    each of its block is looked at by itself: what the others have left must not decide over it, nor
+    what it has left over others. A refusal is then asked for in another way too.
+    """
+    found: list[Outlook] = []
+    for start, answer in zip(_starts(calls), answers, strict=True):
+        block = calls[start : start + _BLOCK]
+        seen = _read(answer, len(block))
+        if not all(one.is_clear for one in seen):
+            alone = outlooks(client, sender, block)
+            seen = confirm_refusals(client, sender, block, alone)
+        found += seen
+    return found
 
 
 def outlooks(client: ChainClient, sender: str, calls: Sequence[Call]) -> list[Outlook]:
     """Simulate each transaction for itself, all in few requests."""
-    return [outlook(one) for one in client.batch([request(sender, call) for call in calls])]
+    answers = client.batch([_request(sender, [call]) for call in calls])
+    return [one for answer in answers for one in _read(answer, 1)]
+
+
+def _starts(calls: Sequence[Call]) -> range:
+    return range(0, len(calls), _BLOCK)
+
+
+def _request(sender: str, calls: Sequence[Call]) -> tuple[str, tuple[Any, ...]]:
+    block = {"calls": [_transaction(sender, call) for call in calls]}
+    return "eth_simulateV1", ({"blockStateCalls": [block], "traceTransfers": True}, "latest")
+
+
+def _transaction(sender: str, call: Call) -> dict[str, str]:
+    gas = {} if call.gas is None else {"gas": hex(call.gas)}
+    data, value = "0x" + call.data.hex(), hex(call.value)
+    return {"from": sender, "to": call.to, "data": data, "value": value, **gas}
+
+
+def _read(answer: Any, count: int) -> list[Outlook]:
+    """The answer to `_request`; a node that refuses the request says the same of all its calls."""
+    if isinstance(answer, RpcError):
+        return [_refused(answer)] * count
+    try:
+        found = [_outlook(one) for one in answer[0]["calls"]]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        found = []
+    return found if len(found) == count else [_UNREADABLE] * count
+
+
+def _outlook(result: dict[str, Any]) -> Outlook:
+    if result["status"] != "0x1":
+        return _refused(_error_of(result))
+    logs = result["logs"]
+    moves = tuple(move for log in logs for move in _moves_of(log))
+    return Outlook(gas=int(result["gasUsed"], 16), moves=moves, logs=tuple(logs))
 
 
 def confirm_refusals(
@@ -134,6 +172,7 @@ def confirm_refusals(
     ]
 
 
+_UNREADABLE = Outlook(unclear="the node's answer is not a simulation")
 _DISAGREES = Outlook(unclear="the node says at once that it reverts and that it does not")
 
 

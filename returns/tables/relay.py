@@ -40,7 +40,6 @@ class RelayTransaction(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_relay_transaction_state", "chain_id", "state", "lane_id", "due_at"),
         sa.Index("ix_relay_transaction_case_id", "case_id"),
-        sa.Index("ix_relay_transaction_customer", "merchant_id", "customer"),
         sa.Index("ix_relay_transaction_created_at", "merchant_id", "created_at"),
     )
     id: UUID = Field(primary_key=True)
@@ -114,11 +113,17 @@ class RelayAttempt(SQLModel, table=True):
 
 
 class GasDay(SQLModel, table=True):
-    """Gas that a merchant's intents may cost on one day (UTC): its lock orders the reservations."""
+    """Gas of a merchant's intents on one day (UTC), or of those of one customer.
+
+    Its lock orders the reservations. The day's sum has no customer.
+    """
 
     __tablename__ = "gas_day"
-    merchant_id: UUID = Field(foreign_key="merchant.id", primary_key=True)
-    day: date = Field(primary_key=True)
+    __table_args__ = (sa.UniqueConstraint("merchant_id", "day", "customer"),)
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    merchant_id: UUID = Field(foreign_key="merchant.id")
+    day: date
+    customer: str = Field(default="", max_length=100)
     spent: int = Field(default=0, sa_type=Uint256, description="wei: reserved, then paid")
 
 

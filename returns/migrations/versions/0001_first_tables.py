@@ -184,13 +184,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "gas_day",
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
         sa.Column("spent", columns.Uint256(), nullable=False),
         sa.ForeignKeyConstraint(
             ["merchant_id"], ["merchant.id"], name=op.f("fk_gas_day_merchant_id")
         ),
-        sa.PrimaryKeyConstraint("merchant_id", "day", name=op.f("pk_gas_day")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gas_day")),
+        sa.UniqueConstraint("merchant_id", "day", "customer", name=op.f("uq_gas_day_merchant_id")),
     )
     op.create_table(
         "idempotency_record",
@@ -508,9 +511,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_relay_transaction_case_id", ["case_id"], unique=False)
         batch_op.create_index(
             "ix_relay_transaction_created_at", ["merchant_id", "created_at"], unique=False
-        )
-        batch_op.create_index(
-            "ix_relay_transaction_customer", ["merchant_id", "customer"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_relay_transaction_slot_id"), ["slot_id"], unique=False)
         batch_op.create_index(
@@ -902,7 +902,6 @@ def downgrade() -> None:
     with op.batch_alter_table("relay_transaction", schema=None) as batch_op:
         batch_op.drop_index("ix_relay_transaction_state")
         batch_op.drop_index(batch_op.f("ix_relay_transaction_slot_id"))
-        batch_op.drop_index("ix_relay_transaction_customer")
         batch_op.drop_index("ix_relay_transaction_created_at")
         batch_op.drop_index("ix_relay_transaction_case_id")
 

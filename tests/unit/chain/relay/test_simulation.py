@@ -20,11 +20,11 @@ from chain.relay.simulation import (
     Move,
     Outlook,
     confirm_refusals,
+    in_company,
     moves_from_json,
     moves_to_json,
-    outlook,
     outlooks,
-    request,
+    requests,
     same_moves,
 )
 
@@ -51,6 +51,25 @@ def done(*logs: dict[str, Any], gas: int = 50_000) -> Any:
 
 def refused(**result: Any) -> Any:
     return [{"calls": [{"status": "0x0", "gasUsed": "0x1", "logs": [], **result}]}]
+
+
+def node_of(*answers: Any) -> FakeNode:
+    """A node that answers one simulation after the other so."""
+    left = iter(answers)
+
+    def simulate(*_: Any) -> Any:
+        answer = next(left)
+        if isinstance(answer, RpcError):
+            raise answer
+        return answer
+
+    return FakeNode(eth_simulateV1=simulate)
+
+
+def outlook(answer: Any) -> Outlook:
+    """What a node's answer says of one call."""
+    [found] = outlooks(node_of(answer), LANE, [Call(TOKEN, b"")])
+    return found
 
 
 # -- moves -----------------------------------------------------------------------------------------
@@ -190,7 +209,7 @@ def test_a_node_that_cannot_tell_has_told_nothing(error: RpcError) -> None:
 
 
 def test_simulates_with_what_is_sent_and_asks_for_coin_too() -> None:
-    method, (asked, block) = request(LANE, Call(TOKEN, b"\x01", 5, 90_000))
+    [(method, (asked, block))] = requests(LANE, [Call(TOKEN, b"\x01", 5, 90_000)])
     assert (method, block, asked["traceTransfers"]) == ("eth_simulateV1", "latest", True)
     assert asked["blockStateCalls"] == [
         {"calls": [{"from": LANE, "to": TOKEN, "data": "0x01", "value": "0x5", "gas": "0x15f90"}]}
@@ -199,18 +218,73 @@ def test_simulates_with_what_is_sent_and_asks_for_coin_too() -> None:
 
 
 def test_each_call_is_simulated_for_itself() -> None:
-    answers = iter([done(gas=1), RpcError("busy"), done(gas=3)])
-
-    def simulate(*_: Any) -> Any:
-        one = next(answers)
-        if isinstance(one, RpcError):
-            raise one
-        return one
-
-    node = FakeNode(eth_simulateV1=simulate)
+    node = node_of(done(gas=1), RpcError("busy"), done(gas=3))
     found = outlooks(node, LANE, [Call(TOKEN, b"")] * 3)
     assert [one.gas for one in found] == [1, 0, 3]
     assert (found[1].unclear, node.requests) == ("busy", 1)
+
+
+# -- in company ------------------------------------------------------------------------------------
+
+
+def block(*answers: Any) -> Any:
+    """A node's answer to several calls in one block."""
+    return [{"number": "0x1", "calls": [call for answer in answers for call in answer[0]["calls"]]}]
+
+
+CALLS = [Call(TOKEN, bytes([number])) for number in range(60)]
+
+
+def test_calls_go_in_order_into_few_blocks() -> None:
+    asked = [params[0]["blockStateCalls"] for _, params in requests(LANE, CALLS)]
+    assert [[len(block["calls"]) for block in blocks] for blocks in asked] == [[25], [25], [10]]
+    data = [call["data"] for blocks in asked for block in blocks for call in block["calls"]]
+    assert data == ["0x" + call.data.hex() for call in CALLS]
+    assert requests(LANE, []) == []
+
+
+def test_what_succeeds_in_company_is_not_asked_about_again() -> None:
+    node, answers = (
+        FakeNode(),
+        [block(*(done(gas=start + n) for n in range(25))) for start in (0, 25)],
+    )
+    found = in_company(node, LANE, CALLS[:50], answers)
+    assert ([one.gas for one in found], node.requests) == (list(range(50)), 0)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        block(done(), refused(returnData=ERROR)),
+        block(done()),
+        block(done(), done(), done()),
+        RpcError("block gas limit exceeded", -38015),
+        None,
+    ],
+)
+def test_where_one_does_not_succeed_each_of_its_block_is_looked_at_alone(told: Any) -> None:
+    """What failed beside the others may do better alone, and the others worse without it."""
+    node = node_of(done(gas=7), done(gas=8))
+    found = in_company(node, LANE, CALLS[:2], [told])
+    assert found == [Outlook(gas=7), Outlook(gas=8)]
+    assert node.asked == ["eth_simulateV1"] * 2
+
+
+def test_a_refusal_in_company_is_asked_for_twice_more() -> None:
+    node = node_of(refused(returnData=ERROR), done(gas=8))
+    node.answers["eth_estimateGas"] = lambda _: "0x5208"
+    found = in_company(node, LANE, CALLS[:2], [block(refused(returnData=ERROR), done())])
+    assert found[0].refusal is None
+    assert found[0].unclear is not None
+    assert found[1] == Outlook(gas=8)
+    assert node.asked == ["eth_simulateV1"] * 2 + ["eth_estimateGas"]
+
+
+def test_a_block_with_a_failure_does_not_trouble_the_next_one() -> None:
+    node = node_of(*[done(gas=7)] * 25)
+    answers = [block(*[refused(returnData=ERROR)] * 25), block(done(gas=9))]
+    found = in_company(node, LANE, CALLS[:26], answers)
+    assert [one.gas for one in found] == [7] * 25 + [9]
 
 
 def test_one_answer_is_no_verdict() -> None:
