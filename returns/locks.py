@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
-from returns.bulk import among, insert_many
+from returns.bulk import Among, insert_many, prepared
 from returns.errors import NotFound
 from returns.ids import new_id
 from returns.tables import GasDay, Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
@@ -68,35 +69,80 @@ def lock_lane(session: Session, lane_id: UUID) -> Lane:
     return _lock(session, Lane, lane_id, "lane")
 
 
-def hold_lane(session: Session, lane_id: UUID, fence: int, now: datetime, until: datetime) -> Any:
-    """Lock a lane and prolong its lease, in one statement; None where the fence is outdated."""
+def hold_lane(session: Session, lane_id: UUID, fence: int, now: datetime, until: datetime) -> bool:
+    """Lock a lane and prolong its lease, in one statement; False where the fence is outdated."""
     values = {"lane": lane_id, "of": fence, "now": now, "until": until}
-    return session.exec(_HOLD_LANE, params=values).scalar_one_or_none()
+    return session.connection().execute(_HOLD_LANE, values).rowcount == 1
 
 
+_LANES: sa.Table = Lane.__table__  # type: ignore[attr-defined]
 _HOLD_LANE = (
-    sa.update(Lane)
-    .where(col(Lane.id) == sa.bindparam("lane"), col(Lane.fence) == sa.bindparam("of"))
+    sa.update(_LANES)
+    .where(_LANES.c.id == sa.bindparam("lane"), _LANES.c.fence == sa.bindparam("of"))
     .values(checked_at=sa.bindparam("now"), lease_until=sa.bindparam("until"))
-    .returning(Lane)
-    .execution_options(synchronize_session=False, populate_existing=True)
 )
 
 
 def lock_gas_days(
     session: Session, accounts: Collection[tuple[UUID, date, str]]
-) -> dict[tuple[UUID, date, str], GasDay]:
-    """Lock what gas has cost by merchant, day and customer; who comes first begins the day."""
-    ordered = sorted(accounts, key=str)
-    names = ("merchant_id", "day", "customer")
-    rows = [dict(zip(names, one, strict=True)) | {"id": new_id(), "spent": 0} for one in ordered]
-    insert_many(session, GasDay.__table__, rows, if_new=True)  # type: ignore[attr-defined]
-    query = select(GasDay).order_by(*(col(getattr(GasDay, name)) for name in names))
-    for name, values in zip(names, zip(*ordered, strict=True), strict=False):
-        query = query.where(among(session, col(getattr(GasDay, name)), set(values)))
-    found = session.exec(query.with_for_update().execution_options(populate_existing=True))
-    days = {(one.merchant_id, one.day, one.customer): one for one in found}
-    return {one: days[one] for one in ordered}
+) -> dict[tuple[UUID, date, str], tuple[UUID, int]]:
+    """Lock what gas has cost by merchant, day and customer: row and wei of each.
+
+    Whoever comes first begins the day. The day's own sum, which has no customer, is locked first
+    and one after the other: who has it has all customers of that day.
+    """
+    days = sorted({(merchant_id, day) for merchant_id, day, _ in accounts}, key=str)
+    found = {(*one, ""): _lock_gas_day(session, *one) for one in days}
+    parts = [one for one in accounts if one[2]]
+    found |= _gas_of_customers(session, parts) if parts else {}
+    missing = {one: new_id() for one in parts if one not in found}
+    names = [key.name for key in _DAY_KEYS]
+    rows = [dict(zip(names, one, strict=True), id=key, spent=0) for one, key in missing.items()]
+    insert_many(session, _DAYS, rows)
+    return found | {one: (row_id, 0) for one, row_id in missing.items()}
+
+
+def _lock_gas_day(session: Session, merchant_id: UUID, day: date) -> tuple[UUID, int]:
+    values = {"id": new_id(), "merchant_id": merchant_id, "day": day}
+    row_id, spent = session.connection().execute(_begin_day(session), values).one()
+    return row_id, spent
+
+
+def _gas_of_customers(
+    session: Session, accounts: Collection[tuple[UUID, date, str]]
+) -> dict[tuple[UUID, date, str], tuple[UUID, int]]:
+    """Those that are there; some that nobody asked for may be among them."""
+    names = [key.name for key in _DAY_KEYS]
+    values = {
+        name: list(set(column))
+        for name, column in zip(names, zip(*accounts, strict=True), strict=True)
+    }
+    found = session.connection().execute(_of_customers(session), values)
+    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
+
+
+_DAYS: sa.Table = GasDay.__table__  # type: ignore[attr-defined]
+_DAY_KEYS = (_DAYS.c.merchant_id, _DAYS.c.day, _DAYS.c.customer)
+
+
+def _begin_day(session: Session) -> Any:
+    """Insert the day's sum; where it is there already, lock and read it."""
+    return _BEGIN_DAY[session.get_bind().dialect.name == "sqlite"]
+
+
+def _beginning(insert: Any) -> Any:
+    insert = insert(_DAYS).values(customer="", spent=0)
+    locked = insert.on_conflict_do_update(index_elements=_DAY_KEYS, set_={"spent": _DAYS.c.spent})
+    return locked.returning(_DAYS.c.id, _DAYS.c.spent)
+
+
+_BEGIN_DAY = {True: _beginning(sqlite.insert), False: _beginning(postgresql.insert)}
+
+
+@prepared
+def _of_customers(among: Among) -> Any:
+    query = sa.select(*_DAY_KEYS, _DAYS.c.id, _DAYS.c.spent)
+    return query.where(*(among(key, key.name) for key in _DAY_KEYS))
 
 
 def lock_relay(session: Session, relay_id: UUID) -> RelayTransaction:

@@ -1,7 +1,8 @@
 """Several intents in one transaction of the escrow (`Operated.batch`), each isolated on chain.
 
-A batch is simulated as a whole. An item that would fail only in company is left out and goes alone;
-a batch that fails altogether is cut in halves until what fails is alone.
+A batch is simulated as a whole, which is enough where it does exactly what its intents say.
+Otherwise each of them is looked at by itself. An item that would fail only in company is left out
+and goes alone; a batch that fails altogether is cut in halves until what fails is alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from chain.relay.simulation import Call, Outlook, moves_from_json, outlooks, sam
 #: fifth, EIP-3529) or kept back at each call (1/64, EIP-150) has to be there first.
 _MARGIN = (3, 2)
 _ITEM_MARGIN = (13, 10)
+#: What an item is promised before anybody knows how much it needs. Few of ours need half of it.
+_PROMISE = 500_000
 #: A payment of coin asks for gas to be there that it hardly uses: 90,794 (MerchantFloat, PUSH_GAS).
 _ROOM = 100_000
 #: The most gas of one transaction (EIP-7825): room is not worth being refused for.
@@ -73,6 +76,23 @@ def _with_room(gas: int, margin: tuple[int, int]) -> int:
     return max(gas * margin[0] // margin[1], gas * 5 // 4 + _ROOM)
 
 
+def hopeful(rows: Sequence[Owed]) -> tuple[list[Plan], list[Owed]]:
+    """Batches that are worth a look as they are, and the intents that are looked at one by one."""
+    willing = [row for row in rows if row.batch_limit >= 2 and not row.value and row.moves]
+    batches = [_promised(group) for group in _groups(willing, 0) if len(group) > 1]
+    taken = {row.id for plan in batches for row in plan.rows}
+    return batches, [row for row in rows if row.id not in taken]
+
+
+def confirmed(plan: Plan, outlook: Outlook, batch_gas: int) -> Plan | None:
+    """A hopeful batch with its gas limit; None where it does anything else than its intents say."""
+    if item_failures(outlook.logs, plan.call.to) or not _as_stated(plan, outlook):
+        return None
+    if outlook.gas > batch_gas:
+        return None
+    return replace(plan, call=replace(plan.call, gas=with_margin(outlook.gas, _whole(_PROMISE))))
+
+
 def plans(
     client: ChainClient, lane: str, rows: Sequence[Owed], batch_gas: int
 ) -> tuple[list[Plan], list[Owed]]:
@@ -89,10 +109,22 @@ def together(rows: Sequence[Owed]) -> Plan:
     if len(rows) == 1:
         return alone(rows[0])
     each = _with_room(max(row.gas for row in rows), _ITEM_MARGIN)
+    limit = with_margin(sum(row.gas for row in rows) + 21_000, _whole(each))
+    return Plan(tuple(rows), _batch(rows, each, limit))
+
+
+def _promised(rows: Sequence[Owed]) -> Plan:
+    return Plan(tuple(rows), _batch(rows, _PROMISE, None))
+
+
+def _batch(rows: Sequence[Owed], each: int, limit: int | None) -> Call:
     data = encode_call("ReturnEscrow", "batch", [row.data for row in rows], each)
-    # Before each item its whole promise must be there (EIP-150 keeps a 64th back).
-    limit = with_margin(sum(row.gas for row in rows) + 21_000, each * 64 // 63)
-    return Plan(tuple(rows), Call(rows[0].to, data, gas=limit))
+    return Call(rows[0].to, data, gas=limit)
+
+
+def _whole(promise: int) -> int:
+    """What has to be there before an item for its promise to be: EIP-150 keeps a 64th back."""
+    return promise * 64 // 63
 
 
 def item_failures(logs: Sequence[dict[str, Any]], escrow: str) -> dict[int, str]:
@@ -107,7 +139,7 @@ def item_failures(logs: Sequence[dict[str, Any]], escrow: str) -> dict[int, str]
 
 
 def _groups(rows: Sequence[Owed], batch_gas: int) -> Iterator[list[Owed]]:
-    """Intents of one contract, as many as the smallest of their limits and the gas allow."""
+    """Intents of one contract, as many as the smallest of their limits and their gas allow."""
     for _, same in groupby(sorted(rows, key=lambda row: row.to), key=lambda row: row.to):
         group: list[Owed] = []
         for row in same:

@@ -13,13 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from chain.relay import queue
 from chain.relay.batches import Owed, Plan
 from chain.relay.parts import RelayPolicy
 from returns import locks
-from returns.bulk import among, update_many
+from returns.bulk import Among, among, prepared, update_many
 from returns.tables import GasDay, RelaySlot, RelayTransaction
 from returns.words import RelayState
 
@@ -30,6 +30,7 @@ _NEXT_LOOK = timedelta(hours=1)
 #: A sum that is kept: of a merchant's day, and, with a name, of a customer's part of it.
 Account = tuple[UUID, date, str]
 ACCOUNTS: sa.Table = GasDay.__table__  # type: ignore[attr-defined]
+_SLOTS: sa.Table = RelaySlot.__table__  # type: ignore[attr-defined]
 
 
 class Accounts:
@@ -38,8 +39,8 @@ class Accounts:
     def __init__(self, session: Session, wanted: Collection[Account]) -> None:
         self._session = session
         found = locks.lock_gas_days(session, wanted) if wanted else {}
-        self._ids = {account: day.id for account, day in found.items()}
-        self._before = {account: day.spent for account, day in found.items()}
+        self._ids = {account: row_id for account, (row_id, _) in found.items()}
+        self._before = {account: spent for account, (_, spent) in found.items()}
         self.spent = dict(self._before)
 
     def store(self) -> None:
@@ -125,14 +126,18 @@ class Budgets:
         cases = {row.case_id for row in rows} - {None}
         if self._policy.case_budget is None or not cases:
             return total
-        query = (
-            select(RelayTransaction.case_id, RelaySlot.cost, RelaySlot.intents)
-            .join(RelaySlot, col(RelaySlot.id) == RelayTransaction.slot_id)
-            .where(among(self._session, col(RelayTransaction.case_id), cases))
-        )
-        for case_id, cost, intents in self._session.exec(query):
+        found = self._session.connection().execute(_of_cases(self._session), {"cases": list(cases)})
+        for case_id, cost, intents in found:
             total[case_id] += part_of(cost, intents)
         return total
+
+
+@prepared
+def _of_cases(among: Among) -> Any:
+    intents = queue.TABLE.c
+    query = sa.select(intents.case_id, _SLOTS.c.cost, _SLOTS.c.intents)
+    query = query.join_from(queue.TABLE, _SLOTS, _SLOTS.c.id == intents.slot_id)
+    return query.where(among(intents.case_id, "cases"))
 
 
 def accounts(
@@ -153,9 +158,10 @@ def part_of(cost: int, intents: int) -> int:
 
 def correct(session: Session, changes: Mapping[Account, int]) -> None:
     """Put what was paid in the place of what was reserved (a change may be negative)."""
-    kept = Accounts(session, [account for account, wei in changes.items() if wei])
-    for account in kept.spent:
-        kept.spent[account] += changes[account]
+    changes = {account: wei for account, wei in changes.items() if wei}
+    kept = Accounts(session, changes)
+    for account, wei in changes.items():
+        kept.spent[account] += wei
     kept.store()
 
 

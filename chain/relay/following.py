@@ -22,10 +22,11 @@ from chain.relay import budgets, queue
 from chain.relay.batches import item_failures
 from chain.relay.canon import Block
 from chain.relay.lanes import Held
+from chain.relay.nonces import Watch
 from chain.relay.reserve import SLOTS
 from chain.relay.sending import ATTEMPTS
 from returns import locks
-from returns.bulk import among, update_many
+from returns.bulk import Among, among, prepared, update_many
 from returns.tables import RelayTransaction
 from returns.words import RelayState, SlotState
 
@@ -62,7 +63,7 @@ class _Outcome:
     failed_items: dict[int, str]
 
 
-def follow(held: Held, count: int) -> bool:
+def follow(held: Held, watch: Watch, count: int) -> bool:
     """Bring the lane's nonces to what the newest blocks say; True if one has moved.
 
     `count` is the number of nonces that the chain has used of the lane (`latest`).
@@ -72,7 +73,7 @@ def follow(held: Held, count: int) -> bool:
     there = {one.id for one in mined if held.parts.canon.has(one.block_number, one.block_hash)}
     moved = _reopen(held, [one.id for one in lost], count)
     moved |= _send_again(held, [one.id for one in mined if one.id not in there], SlotState.MINED)
-    found = _found(held, [*by_state[SlotState.SENT], *by_state[SlotState.SUBMITTED]])
+    found = _found(held, watch, [*by_state[SlotState.SENT], *by_state[SlotState.SUBMITTED]])
     outcomes = _outcomes(held, [*(one for one in mined if one.id in there), *found])
     if found or outcomes:
         _record(held, found, outcomes)
@@ -81,7 +82,7 @@ def follow(held: Held, count: int) -> bool:
 
 def _record(held: Held, found: Sequence[_Nonce], outcomes: Sequence[_Outcome]) -> None:
     now, ended = held.parts.clock(), {one.slot.id for one in outcomes}
-    with held.write() as (session, _):
+    with held.write() as session:
         _set_mined(session, [one for one in found if one.id not in ended], now)
         if outcomes:
             _end_slots(session, outcomes, now)
@@ -132,8 +133,12 @@ _NEWS = (
 # -- submitted -> mined ----------------------------------------------------------------------------
 
 
-def _found(held: Held, under_way: Sequence[_Nonce]) -> list[_Nonce]:
-    """Those of which one of the hashes is in a block, with that block."""
+def _found(held: Held, watch: Watch, under_way: Sequence[_Nonce]) -> list[_Nonce]:
+    """Those of which one of the hashes is in a block, with that block.
+
+    Where the node was ahead of the newest block that we have read, the next look finds them. What
+    two looks have not found, or the first look of a lease, is asked for.
+    """
     found, missing = [], []
     for one in under_way:
         blocks = (held.parts.canon.find(tx_hash) for tx_hash in one.attempts)
@@ -142,7 +147,9 @@ def _found(held: Held, under_way: Sequence[_Nonce]) -> list[_Nonce]:
             missing.append(one)
         else:
             found.append(_in(block, one))
-    return found + _asked(held, missing)
+    before, watch.unseen = watch.unseen, frozenset(one.id for one in missing)
+    asked = [one for one in missing if before is None or one.id in before]
+    return found + _asked(held, asked)
 
 
 def _asked(held: Held, missing: Sequence[_Nonce]) -> list[_Nonce]:
@@ -193,7 +200,7 @@ def _send_again(held: Held, slot_ids: Sequence[UUID], was: SlotState) -> bool:
     if not slot_ids:
         return False
     log.warning("relay.thrown_out lane=%s nonces=%d", held.address, len(slot_ids))
-    with held.write() as (session, _):
+    with held.write() as session:
         connection = session.connection()
         connection.execute(
             sa.update(SLOTS)
@@ -316,23 +323,29 @@ def _part(cost: int, rows: Sequence[object]) -> int:
 
 def _intents(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
     """Intents by nonce: id, merchant, customer and state, in the order that a batch has them in."""
-    table = queue.TABLE
-    query = sa.select(
-        table.c.slot_id, table.c.id, table.c.merchant_id, table.c.customer, table.c.state
-    )
-    query = query.where(among(session, table.c.slot_id, slot_ids)).order_by(table.c.id)
     found: dict[UUID, list[Any]] = defaultdict(list)
-    for row in session.connection().execute(query):
+    for row in session.connection().execute(_of_slots(session), {"slots": slot_ids}):
         found[row.slot_id].append(row)
     return found
 
 
+@prepared
+def _of_slots(among: Among) -> Any:
+    columns = queue.TABLE.c
+    wanted = (columns.slot_id, columns.id, columns.merchant_id, columns.customer, columns.state)
+    return sa.select(*wanted).where(among(columns.slot_id, "slots")).order_by(columns.id)
+
+
 def _end_well(session: Session, done: Sequence[UUID], now: datetime) -> None:
     if done:
-        statement = sa.update(queue.TABLE).where(among(session, queue.TABLE.c.id, done))
-        session.connection().execute(
-            statement.values(state=RelayState.CONFIRMED, error=None, updated_at=now)
-        )
+        session.connection().execute(_done(session), {"ids": done, "now": now})
+
+
+@prepared
+def _done(among: Among) -> Any:
+    now = sa.bindparam("now", type_=queue.TABLE.c.updated_at.type)
+    done = sa.update(queue.TABLE).where(among(queue.TABLE.c.id, "ids"))
+    return done.values(state=RelayState.CONFIRMED, error=None, updated_at=now)
 
 
 def _end_badly(

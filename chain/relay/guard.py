@@ -66,11 +66,18 @@ class Rule:
         """Why calldata does not keep to the rule, None if it does."""
         if value > self.max_value:
             return f"it carries {value} wei, {self.max_value} are allowed"
-        for path, allowed in self.where.items():
-            found = _read(data, offset_of(self.function, path, to_empty=allowed == EMPTY))
-            if not _fits(data, found, allowed, facts):
+        for path, offset, allowed in self._places:
+            if not _fits(data, _read(data, offset), allowed, facts):
                 return f"argument {path} of {self.function} is not what it must be"
         return None
+
+    @cached_property
+    def _places(self) -> list[tuple[str, int, str | Sequence[str]]]:
+        """Each argument that is bound, where it stands in the calldata, and what it may be."""
+        return [
+            (path, offset_of(self.function, path, to_empty=allowed == EMPTY), allowed)
+            for path, allowed in self.where.items()
+        ]
 
 
 class Guard:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
@@ -21,6 +22,9 @@ from returns.errors import ChainUnavailable, LeaseLost
 from returns.ids import new_id
 from returns.tables import Lane
 from returns.words import LanePurpose
+
+#: For statements without an object of a row.
+LANES: sa.Table = Lane.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +64,22 @@ class LaneKeeper:
             return Lease(lane.id, lane.fence)
 
     @contextmanager
-    def write(self, lease: Lease) -> Iterator[tuple[Session, Lane]]:
+    def write(self, lease: Lease) -> Iterator[Session]:
         """One transaction of the lane's owner, which prolongs the lease.
 
         Raises `LeaseLost` for an outdated fence: then nothing is written.
         """
         now = self._parts.clock()
         with self._parts.database.write() as session:
-            lane = locks.hold_lane(session, lease.lane_id, lease.fence, now, self._latest(now))
-            if lane is None:
+            until = self._latest(now)
+            if not locks.hold_lane(session, lease.lane_id, lease.fence, now, until):
                 raise LeaseLost(row=f"lane {self._address}")
-            yield session, lane
+            yield session
 
     def release(self, lease: Lease) -> None:
         """Let the next worker in at once. Raises `LeaseLost` where it is in already."""
-        with self.write(lease) as (_, lane):
-            lane.lease_until = None
+        with self.write(lease) as session:
+            session.get_one(Lane, lease.lane_id).lease_until = None
 
     def _latest(self, now: datetime) -> datetime:
         """When a lease that begins now ends. A later end was written by a clock that jumped."""
@@ -134,6 +138,6 @@ class Held:
         """The lane's account."""
         return self.signer.address
 
-    def write(self) -> AbstractContextManager[tuple[Session, Lane]]:
+    def write(self) -> AbstractContextManager[Session]:
         """One transaction of the owner; raises `LeaseLost` where somebody else is by now."""
         return self.keeper.write(self.lease)

@@ -33,6 +33,7 @@ class Watch:
     missing: frozenset[int] = frozenset()
     ahead: int = 0
     suspects: dict[UUID, datetime] = field(default_factory=dict)
+    unseen: frozenset[UUID] | None = None
 
 
 def close_gaps(held: Held, watch: Watch, count: int, under_way: Sequence[int]) -> bool:
@@ -53,7 +54,8 @@ def close_gaps(held: Held, watch: Watch, count: int, under_way: Sequence[int]) -
     if not confirmed and not behind:
         return False
     log.warning("relay.gap lane=%s missing=%s count=%s", held.address, sorted(confirmed), count)
-    with held.write() as (session, lane):
+    with held.write() as session:
+        lane = session.get_one(Lane, held.lane_id)
         lane.next_nonce = max(lane.next_nonce, behind)
         holes = [Reserved(new_id(), nonce, None) for nonce in sorted(confirmed)]
         insert_slots(session, held, holes, None, held.parts.clock())
@@ -78,7 +80,7 @@ def find_foreign(held: Held, watch: Watch, passed: Mapping[UUID, int]) -> bool:
     if not foreign:
         return False
     ours = _ours(held, list(foreign))
-    with held.write() as (session, _):
+    with held.write() as session:
         for slot_id, (tx_hash, number) in foreign.items():
             if tx_hash not in ours:
                 budgets.give_back(session, held.parts.policy, [slot_id])

@@ -16,6 +16,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from chain.relay import intake, purse, repair
+from chain.relay.claims import let_go
 from chain.relay.fees import Fee
 from chain.relay.following import follow
 from chain.relay.lanes import Held, LaneKeeper
@@ -171,7 +172,7 @@ class Relayer:
         if head.hash == self._seen and not is_due:
             return False
         count, self._balance = self._account(held)
-        changed = head.hash != self._seen and follow(held, count)
+        changed = head.hash != self._seen and follow(held, self._watch, count)
         if is_due:
             changed |= self._keep_up(held, count)
             self._upkeep_at = now + _UPKEEP
@@ -186,7 +187,7 @@ class Relayer:
             changed = repair.repair(held, self._watch, count)
             changed |= purse.top_up(held, self._balance or 0)
         if mode is not LaneMode.RUNNING:
-            intake.let_go(held)
+            let_go(held)
         self._report(held)
         return changed
 
@@ -195,7 +196,8 @@ class Relayer:
         alarm = "; ".join(text for text in held.alarms.values() if text)[:500] or None
         if (alarm, self._balance) == self._reported:
             return
-        with held.write() as (_, lane):
+        with held.write() as session:
+            lane = session.get_one(Lane, held.lane_id)
             lane.balance = self._balance
             if lane.alarm != alarm:
                 lane.alarm = alarm

@@ -19,8 +19,9 @@ from sqlmodel import Session, col, select
 
 from chain.relay import budgets, fees, queue
 from chain.relay.batches import Owed, alone, together, with_gas
+from chain.relay.claims import OWED, rules_for
 from chain.relay.fees import Fee
-from chain.relay.intake import OWED, denial, objection, rules_for, second_look
+from chain.relay.intake import denial, objection, second_look
 from chain.relay.lanes import Held
 from chain.relay.nonces import Watch, close_gaps, find_foreign
 from chain.relay.reserve import SLOTS
@@ -208,7 +209,7 @@ def _call(
 
 def _give_up(held: Held, one: _Open, reasons: dict[UUID, str]) -> None:
     """Why a self-transfer stands in for a call must not be overwritten by later refusals."""
-    with held.write() as (session, _):
+    with held.write() as session:
         slot = session.get_one(RelaySlot, one.slot_id)
         slot.fill_as = slot.fill_as or RelayState.FAILED
         for relay_id, reason in reasons.items():
@@ -246,7 +247,7 @@ def _expire(held: Held) -> None:
     with held.parts.database.read() as session:
         slots = session.exec(late).all()
     if slots:
-        with held.write() as (session, _):
+        with held.write() as session:
             filled = sa.update(SLOTS).where(SLOTS.c.id.in_(slots), SLOTS.c.state.in_(_UNDER_WAY))
             session.connection().execute(filled.values(fill_as=RelayState.EXPIRED))
 
@@ -260,7 +261,7 @@ def _give_back(held: Held, opened: Sequence[_Open]) -> bool:
     if not unsigned:
         return False
     now = held.parts.clock()
-    with held.write() as (session, _):
+    with held.write() as session:
         budgets.give_back(session, held.parts.policy, unsigned)
         held_up = sa.update(queue.TABLE).where(queue.TABLE.c.slot_id.in_(unsigned))
         session.connection().execute(

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from chain.relay import queue
 from chain.relay.batches import Plan
 from chain.relay.budgets import Budgets
 from chain.relay.fees import Fee
-from chain.relay.lanes import Held
+from chain.relay.lanes import LANES, Held
 from returns import locks
-from returns.bulk import among, insert_many, update_many
+from returns.bulk import Among, insert_many, prepared, update_many
 from returns.ids import new_id
-from returns.tables import Lane, RelaySlot, RelayTransaction
+from returns.tables import RelaySlot
 from returns.words import RelayState, SlotState
 
 SLOTS: sa.Table = RelaySlot.__table__  # type: ignore[attr-defined]
@@ -33,23 +34,34 @@ class Reserved:
     plan: Plan | None
 
 
-def reserve(
-    session: Session, held: Held, lane: Lane, wanted: Sequence[Plan], fee: Fee
-) -> list[Reserved]:
+def reserve(session: Session, held: Held, wanted: Sequence[Plan], fee: Fee) -> list[Reserved]:
     """A nonce for each plan whose intents are all still owed, and within every budget."""
     now = held.parts.clock()
     owed = _still_owed(session, held, wanted)
     plans = [plan for plan in wanted if all(row.id in owed for row in plan.rows)]
     budgets = Budgets(session, held.parts.policy, plans, now)
     chosen = [plan for plan in plans if budgets.admit(plan, plan.gas * fee.max_fee)]
-    reserved = [
-        Reserved(new_id(), lane.next_nonce + index, plan) for index, plan in enumerate(chosen)
-    ]
-    lane.next_nonce += len(reserved)
+    nonces = _next_nonces(session, held, len(chosen))
+    reserved = [Reserved(new_id(), nonce, plan) for nonce, plan in zip(nonces, chosen, strict=True)]
     budgets.store()
     insert_slots(session, held, reserved, fee, now)
     _attach(session, reserved, now)
     return reserved
+
+
+def _next_nonces(session: Session, held: Held, count: int) -> range:
+    """So many nonces that nobody has had; the lane is locked by whoever may ask."""
+    values = {"lane": held.lane_id, "count": count}
+    end: int = session.connection().execute(_TAKE_NONCES, values).scalar_one()
+    return range(end - count, end)
+
+
+_TAKE_NONCES = (
+    sa.update(LANES)
+    .where(LANES.c.id == sa.bindparam("lane"))
+    .values(next_nonce=LANES.c.next_nonce + sa.bindparam("count"))
+    .returning(LANES.c.next_nonce)
+)
 
 
 def insert_slots(
@@ -77,14 +89,17 @@ def insert_slots(
 def _still_owed(session: Session, held: Held, wanted: Sequence[Plan]) -> set[UUID]:
     """Locked, so that none is canceled between this look and its nonce."""
     ids = [row.id for plan in wanted for row in plan.rows]
-    query = (
-        select(RelayTransaction.id)
-        .where(among(session, col(RelayTransaction.id), ids))
-        .where(col(RelayTransaction.lane_id) == held.lane_id)
-        .where(col(RelayTransaction.state) == RelayState.PENDING)
-        .order_by(col(RelayTransaction.id))
-    )
-    return set(session.exec(locks.for_update(query)))
+    values = {"ids": ids, "lane": held.lane_id}
+    return set(session.connection().execute(_owed(session), values).scalars())
+
+
+@prepared
+def _owed(among: Among) -> Any:
+    table = queue.TABLE
+    query = sa.select(table.c.id).where(among(table.c.id, "ids"))
+    query = query.where(table.c.lane_id == sa.bindparam("lane"))
+    query = query.where(table.c.state == RelayState.PENDING).order_by(table.c.id)
+    return locks.for_update(query)
 
 
 def _attach(session: Session, reserved: Sequence[Reserved], now: datetime) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, col, select
+import sqlalchemy as sa
+from sqlmodel import Session
 
 from chain.relay.guard import Rule, rule_of
+from returns.bulk import Among, prepared
 from returns.errors import RelayRuleInvalid
 from returns.tables import RelayRule
 
@@ -20,11 +23,11 @@ def rules_of(
     session: Session, chain_id: int, merchants: Collection[UUID]
 ) -> Mapping[UUID | None, list[Rule]]:
     """The rules of each merchant on a chain; who has none gets an empty list."""
-    query = select(RelayRule).where(
-        RelayRule.chain_id == chain_id, col(RelayRule.merchant_id).in_(merchants)
-    )
     found: dict[UUID | None, list[Rule]] = defaultdict(list)
-    for row in session.exec(query):
+    if not merchants:
+        return found
+    values = {"chain": chain_id, "merchants": list(merchants)}
+    for row in session.connection().execute(_of_merchants(session), values):
         try:
             rule = rule_of(row.contract, row.function, row.where, row.max_value)
         except RelayRuleInvalid as problem:
@@ -33,3 +36,12 @@ def rules_of(
             continue
         found[row.merchant_id].append(rule)
     return found
+
+
+_RULES: sa.Table = RelayRule.__table__  # type: ignore[attr-defined]
+
+
+@prepared
+def _of_merchants(among: Among) -> Any:
+    of_chain = sa.select(_RULES).where(_RULES.c.chain_id == sa.bindparam("chain"))
+    return of_chain.where(among(_RULES.c.merchant_id, "merchants"))

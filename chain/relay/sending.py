@@ -24,7 +24,7 @@ from chain.relay.lanes import Held
 from chain.relay.reserve import SLOTS
 from chain.relay.simulation import Call
 from chain.transactions import Transaction, sign
-from returns.bulk import among, insert_many, update_many
+from returns.bulk import Among, among, insert_many, prepared, update_many
 from returns.errors import SignerRefused, SignerUnavailable
 from returns.tables import RelayAttempt, RelaySlot
 from returns.words import RelayState, SlotState
@@ -107,7 +107,7 @@ def _sign_one(held: Held, draft: Draft) -> dict[str, Any]:
 def _store(held: Held, rows: Sequence[dict[str, Any]], *, anew: bool) -> None:
     if not rows:
         return
-    with held.write() as (session, _):
+    with held.write() as session:
         insert_many(session, ATTEMPTS, rows)
         if anew:
             _reserve_more(session, held, rows)
@@ -153,23 +153,31 @@ def broadcast(held: Held, attempts: Sequence[Stored]) -> None:
     in_pool = {one.hash: one for one in attempts}
     for one, _ in refused:
         del in_pool[one.hash]
-    with held.write() as (session, _):
+    with held.write() as session:
         _note_sent(session, list(in_pool.values()), now)
         for one, answer in refused:
             _note_refusal(session, one, answer, now)
 
 
 def _note_sent(session: Session, attempts: Sequence[Stored], now: datetime) -> None:
-    slots = [one.slot_id for one in attempts]
-    hashes = [one.hash for one in attempts]
     connection = session.connection()
-    connection.execute(
-        sa.update(SLOTS)
-        .where(among(session, SLOTS.c.id, slots), SLOTS.c.state == SlotState.SENT)
-        .values(state=SlotState.SUBMITTED, updated_at=now)
-    )
-    sent = sa.update(ATTEMPTS).where(among(session, ATTEMPTS.c.hash, hashes))
-    connection.execute(sent.values(sent_at=now, error=None))
+    slots = {"slots": [one.slot_id for one in attempts], "now": now}
+    connection.execute(_submitted(session), slots)
+    connection.execute(_sent(session), {"hashes": [one.hash for one in attempts], "now": now})
+
+
+@prepared
+def _submitted(among: Among) -> Any:
+    now = sa.bindparam("now", type_=SLOTS.c.updated_at.type)
+    reserved = sa.update(SLOTS).where(among(SLOTS.c.id, "slots"), SLOTS.c.state == SlotState.SENT)
+    return reserved.values(state=SlotState.SUBMITTED, updated_at=now)
+
+
+@prepared
+def _sent(among: Among) -> Any:
+    now = sa.bindparam("now", type_=ATTEMPTS.c.sent_at.type)
+    sent = sa.update(ATTEMPTS).where(among(ATTEMPTS.c.hash, "hashes"))
+    return sent.values(sent_at=now, error=None)
 
 
 def _note_refusal(session: Session, one: Stored, answer: RpcError, now: datetime) -> None:

@@ -123,10 +123,11 @@ class _Open(LaneKeeper):
         return Lease(self._lane_id(), 0)
 
     @contextmanager
-    def write(self, lease: Lease) -> Iterator[tuple[Session, Lane]]:
+    def write(self, lease: Lease) -> Iterator[Session]:
         """One transaction of anybody."""
         with self._parts.database.write() as session:
-            yield session, locks.lock_lane(session, lease.lane_id)
+            locks.lock_lane(session, lease.lane_id)
+            yield session
 
 
 class Careless:
@@ -172,12 +173,12 @@ def _broadcast(held: Held, signed: Sequence[_Signed]) -> None:
 def _store(held: Held, signed: Sequence[_Signed]) -> None:
     """As well as the tables let it: what another one has stored already is left as it is."""
     for one in signed:
-        with suppress(SQLAlchemyError), held.write() as (session, lane):
-            _store_one(session, lane, one, held)
+        with suppress(SQLAlchemyError), held.write() as session:
+            _store_one(session, one, held)
 
 
-def _store_one(session: Session, lane: Lane, one: _Signed, held: Held) -> None:
-    now = held.parts.clock()
+def _store_one(session: Session, one: _Signed, held: Held) -> None:
+    now, lane = held.parts.clock(), session.get_one(Lane, held.lane_id)
     known = select(RelaySlot).where(RelaySlot.lane_id == lane.id, RelaySlot.nonce == one.nonce)
     slot = session.exec(known).first() or RelaySlot(
         id=new_id(), lane_id=lane.id, nonce=one.nonce, state=SlotState.SUBMITTED,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -32,11 +35,11 @@ from chain.client import RpcError
 from chain.contracts import encode_call, encode_signature
 from chain.relay import queue
 from chain.relay.batches import Owed, Plan, with_margin
-from chain.relay.budgets import Budgets
+from chain.relay.budgets import Budgets, correct
 from chain.relay.canon import Canon
+from chain.relay.claims import OWED
 from chain.relay.faults import Fault, classify
 from chain.relay.guard import Guard, offset_of
-from chain.relay.intake import OWED
 from chain.relay.parts import RelayPolicy
 from chain.relay.simulation import Call, Move, outlooks
 from returns.errors import ChainMismatch, ChainUnavailable, RelayRuleInvalid, SignerUnavailable
@@ -457,6 +460,34 @@ def test_gas_of_a_nonce_that_was_used_outside_stayed_on_the_day(
         assert [day.spent for day in session.exec(select(GasDay))] == [
             sqlite.the_slot(relay_id).cost
         ]
+
+
+def test_lanes_that_began_a_day_together_locked_each_other_out(books: Books) -> None:
+    """One had the customers of a day whose sum the other had: PostgreSQL ended one of them."""
+    accounts = [(books.merchant_id, date(2026, 11, day), name) for day in (21, 22)
+                for name in ("", "anna", "ben", "cleo", "dora")]  # fmt: skip
+    at_once = Barrier(_LANES)
+
+    def lane(number: int) -> None:
+        dice = random.Random(number)
+        at_once.wait()
+        for _ in range(_TURNS):
+            mine = dice.sample(accounts, 6)
+            days = {(merchant_id, day, "") for merchant_id, day, _ in mine}
+            with books.database.write() as session:
+                correct(session, dict.fromkeys({*mine, *days}, 1))
+
+    with ThreadPoolExecutor(_LANES) as pool:
+        list(pool.map(lane, range(_LANES)))
+    with books.database.read() as session:
+        days = session.exec(select(GasDay)).all()
+    assert sorted((one.day, one.customer) for one in days) == sorted(one[1:] for one in accounts)
+    for day in (21, 22):
+        of_day = {one.customer: one.spent for one in days if one.day.day == day}
+        assert max(of_day.values()) == of_day[""] == _LANES * _TURNS
+
+
+_LANES, _TURNS = 6, 25
 
 
 def test_an_intent_without_a_case_was_held_to_the_budget_of_cases(
