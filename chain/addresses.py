@@ -1,8 +1,8 @@
 """Addresses: EIP-55 on the way in, lower case inside."""
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
-from eth_utils.crypto import keccak
 
+from chain.keccak import keccak
 from returns.errors import AddressInvalid
 
 ZERO = "0x" + "00" * 20

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NoReturn, cast
 
 from requests import Request, RequestException, Response, Session
@@ -87,7 +88,7 @@ class ChainClient:
 
     def call(self, method: str, *params: Any) -> Any:
         """One call; raises `RpcError` if the node refuses it."""
-        answer = self._post([(method, params)])[0]
+        answer = self._in_halves([(method, params)])[0]
         if isinstance(answer, RpcError):
             raise answer
         return answer
@@ -95,7 +96,7 @@ class ChainClient:
     def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Many calls in few requests, answers in order; a refused one yields its `RpcError`."""
         chunks = (calls[start : start + BATCH] for start in range(0, len(calls), BATCH))
-        return [answer for chunk in chunks for answer in self._post(chunk)]
+        return [answer for chunk in chunks for answer in self._in_halves(chunk)]
 
     def chain_id(self) -> int:
         """The chain that the node serves (EIP-155)."""
@@ -200,6 +201,19 @@ class ChainClient:
         except RpcError as error:
             raise ChainUnavailable(problem=f"it refused {method}: {error}") from error
 
+    def _in_halves(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Where a node takes fewer calls, or shorter ones, at a time: as many as it takes.
+
+        All of them may be repeated: what they send is known by its hash.
+        """
+        try:
+            return self._post(calls)
+        except _BatchRefused as refusal:
+            if len(calls) == 1:
+                raise ChainUnavailable(problem=str(refusal)) from refusal
+            middle = len(calls) // 2
+            return self._in_halves(calls[:middle]) + self._in_halves(calls[middle:])
+
     def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         ids = [next(self._provider.request_counter) for _ in calls]
         requests = [
@@ -209,6 +223,8 @@ class ChainClient:
         try:
             return _results(self._provider.make_batch_request(requests), ids)
         except (RequestException, OSError) as fault:
+            if _is_too_large(fault):
+                raise _BatchRefused("the request is too large for it") from fault
             raise ChainUnavailable(problem=type(fault).__name__) from fault
         except _NOT_JSON_RPC as fault:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
@@ -268,11 +284,22 @@ class _Session(Session):
         return self._adapter.send(request, timeout=how["timeout"], **self._how)
 
 
+class _BatchRefused(Exception):
+    """The node has not answered the calls, but said something of all of them together."""
+
+
+def _is_too_large(fault: Exception) -> bool:
+    response = fault.response if isinstance(fault, RequestException) else None
+    return response is not None and response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 def _results(answers: Any, ids: list[int]) -> list[Any]:
     """The answers in order of their ids, which must be those that were asked, each once.
 
     Otherwise one would stand for another, or a confused proxy's answer to somebody else for ours.
     """
+    if isinstance(answers, dict) and answers.get("error"):
+        raise _BatchRefused(f"it refused the request: {printable(str(answers['error']))}")
     if not isinstance(answers, list) or len(answers) != len(ids):
         raise ChainUnavailable(problem="its answer is not complete")
     if [answer["id"] for answer in answers] != ids:

@@ -11,9 +11,9 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
 
 from chain.client import ChainClient, RpcError, printable
+from chain.keccak import keccak
 from returns.errors import ContractsMissing
 
 #: Code of a revert (Geth, Erigon, Reth, Anvil), and what nodes say where they give none:

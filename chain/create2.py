@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eth_utils.crypto import keccak
-
 from chain import account
 from chain.client import ChainClient
+from chain.keccak import keccak
 from chain.signers import Signer
 from returns.errors import ContractsMissing
 

@@ -12,12 +12,12 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from chain import account, create2
 from chain.addresses import NATIVE
 from chain.client import ChainClient
 from chain.contracts import Deployment, abi_type, artifact, encode_call, view
+from chain.keccak import keccak
 from chain.seaport import deploy_seaport
 from chain.signers import Signer
 from chain.typed_data import Domain, read_domain

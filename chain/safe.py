@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
 
 from chain import account, create2
 from chain.addresses import ZERO, parse_address
 from chain.client import ChainClient, RpcError
 from chain.contracts import encode_signature, npm_artifact
+from chain.keccak import keccak
 from chain.signers import Signer
 from returns.errors import ContractsMissing, FieldInvalid
 

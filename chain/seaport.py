@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 
 from chain import create2
 from chain.client import ChainClient, RpcError
 from chain.contracts import PACKAGED, encode_call, npm_artifact, view
+from chain.keccak import keccak
 from chain.signers import Signer
 from returns.errors import ContractsMissing
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
 
 from chain.addresses import NATIVE, ZERO
 from chain.client import BlockHeader, ChainClient, RpcError
 from chain.contracts import encode_call, encode_signature, is_revert
+from chain.keccak import keccak
 from chain.seaport import (
     NO_CONDUIT,
     ConsiderationItem,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import rlp
-from eth_utils.crypto import keccak
+from rlp.codec import encode_raw, length_prefix
 
+from chain.keccak import keccak
 from chain.signers.base import Signer, checked
 from chain.signers.local import LocalSigner
 
@@ -43,7 +43,7 @@ def payload(transaction: Transaction) -> bytes:
 
     Raises `ValueError` for a number or an address that the format cannot carry.
     """
-    return _TYPE + _rlp(_fields(transaction))
+    return _TYPE + _list(_fields(transaction))
 
 
 def signed(transaction: Transaction, signature: bytes) -> tuple[str, bytes]:
@@ -51,10 +51,7 @@ def signed(transaction: Transaction, signature: bytes) -> tuple[str, bytes]:
 
     The signer is not checked: see `sign`.
     """
-    r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
-    parity = _number(signature[64] - 27, 1)
-    raw = _TYPE + _rlp([*_fields(transaction), parity, r, s])
-    return "0x" + keccak(raw).hex(), raw
+    return _signed(_fields(transaction), signature)
 
 
 def sign(signer: Signer, transaction: Transaction) -> tuple[str, bytes]:
@@ -64,26 +61,36 @@ def sign(signer: Signer, transaction: Transaction) -> tuple[str, bytes]:
     key signed are never to be broadcast. Only the key of this process itself, whose address was
     made of it, is believed. Otherwise as `Signer.sign` does.
     """
-    preimage = payload(transaction)
+    fields = _fields(transaction)
+    preimage = _TYPE + _list(fields)
     signature = signer.sign(preimage)
     if type(signer) is not LocalSigner:
         signature = checked(signer.address, preimage, signature)
-    return signed(transaction, signature)
+    return _signed(fields, signature)
 
 
-def _fields(transaction: Transaction) -> list[bytes | list[bytes]]:
-    """The fields in the order of EIP-1559; the access list is empty."""
-    return [
-        _number(transaction.chain_id, _WORD),
-        _number(transaction.nonce, _SHORT),
-        _number(transaction.priority_fee, _WORD),
-        _number(transaction.max_fee, _WORD),
-        _number(transaction.gas, _SHORT),
-        _address(transaction.to),
-        _number(transaction.value, _WORD),
-        transaction.data,
-        [],
-    ]
+def _signed(fields: bytes, signature: bytes) -> tuple[str, bytes]:
+    r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
+    parity = _number(signature[64] - 27, 1)
+    raw = _TYPE + _list(fields + _items([parity, r, s]))
+    return "0x" + keccak(raw).hex(), raw
+
+
+def _fields(transaction: Transaction) -> bytes:
+    """The fields in the order of EIP-1559, each encoded; the access list is empty."""
+    return _items(
+        [
+            _number(transaction.chain_id, _WORD),
+            _number(transaction.nonce, _SHORT),
+            _number(transaction.priority_fee, _WORD),
+            _number(transaction.max_fee, _WORD),
+            _number(transaction.gas, _SHORT),
+            _address(transaction.to),
+            _number(transaction.value, _WORD),
+            transaction.data,
+            [],
+        ]
+    )
 
 
 def _number(value: int, limit: int) -> bytes:
@@ -103,7 +110,11 @@ def _address(to: str | None) -> bytes:
     return raw
 
 
-def _rlp(fields: list[bytes | list[bytes]]) -> bytes:
+def _items(fields: list[bytes | list[bytes]]) -> bytes:
     # They are bytes already: the library need not look for a way to make bytes of them.
-    encoded: bytes = rlp.encode(fields, infer_serializer=False)
-    return encoded
+    return b"".join(encode_raw(field) for field in fields)
+
+
+def _list(items: bytes) -> bytes:
+    """A list of what is encoded already: signed and broadcast bytes begin with the same fields."""
+    return bytes(length_prefix(len(items), 0xC0)) + items

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from eth_account.messages import encode_typed_data
-from eth_utils.crypto import keccak
 
 from chain.client import ChainClient
 from chain.contracts import view
+from chain.keccak import keccak
 from returns.words import Remedy
 
 DOMAIN_NAME = "Undrop ReturnEscrow"

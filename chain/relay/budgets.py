@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,23 +34,27 @@ ACCOUNTS: sa.Table = GasDay.__table__  # type: ignore[attr-defined]
 _SLOTS: sa.Table = RelaySlot.__table__  # type: ignore[attr-defined]
 
 
-class Accounts:
+@dataclass(slots=True)
+class Sum:
+    """An account's row: what it says, in wei, and what it is to say."""
+
+    id: UUID
+    before: int
+    spent: int
+
+
+class Accounts(dict[Account, Sum]):
     """Sums of gas, locked; what is added to them is stored by `store`."""
 
     def __init__(self, session: Session, wanted: Collection[Account]) -> None:
-        self._session = session
         found = locks.lock_gas_days(session, wanted) if wanted else {}
-        self._ids = {account: row_id for account, (row_id, _) in found.items()}
-        self._before = {account: spent for account, (_, spent) in found.items()}
-        self.spent = dict(self._before)
+        super().__init__({one: Sum(row_id, wei, wei) for one, (row_id, wei) in found.items()})
+        self._session = session
 
     def store(self) -> None:
         """Write what has changed."""
-        rows = [
-            {"id": self._ids[account], "spent": max(0, spent)}
-            for account, spent in self.spent.items()
-            if spent != self._before[account]
-        ]
+        changed = [one for one in self.values() if one.spent != one.before]
+        rows = [{"id": one.id, "spent": max(0, one.spent)} for one in changed]
         update_many(self._session, ACCOUNTS, rows)
 
 
@@ -63,8 +68,10 @@ class Budgets:
         self._policy = policy
         self._now = now
         rows = [row for plan in plans for row in plan.rows]
-        wanted = {one for row in rows for one in self._accounts_of(row)}
-        self._accounts = Accounts(session, wanted)
+        keys = {row.id: accounts(policy, row.merchant_id, row.customer, now.date()) for row in rows}
+        self._accounts = Accounts(session, {one for of_row in keys.values() for one in of_row})
+        self._sums = {row_id: [self._accounts[one] for one in of_row]
+                      for row_id, of_row in keys.items()}  # fmt: skip
         self._cases = self._spent_on(rows)
 
     def admit(self, plan: Plan, total: int) -> bool:
@@ -90,24 +97,25 @@ class Budgets:
         """Write what has been spent."""
         self._accounts.store()
 
-    def _accounts_of(self, row: Owed) -> list[Account]:
-        return accounts(self._policy, row.merchant_id, row.customer, self._now.date())
-
     def _over(self, row: Owed, cost: int) -> str | None:
-        policy, spent = self._policy, self._accounts.spent
+        policy = self._policy
+        limits = (("day", policy.day_budget), ("customer", policy.customer_budget))
         case = policy.case_budget if row.case_id else None
         if case is not None and self._cases[row.case_id] + cost > case:
             return "case"
-        for account in self._accounts_of(row):
-            limit = policy.customer_budget if account[2] else policy.day_budget
-            if limit is not None and spent[account] + cost > limit:
-                return "customer" if account[2] else "day"
-        return None
+        # The sum of the day comes first; of both, the customer's is told.
+        over = [
+            name
+            for one, (name, limit) in zip(self._sums[row.id], limits, strict=False)
+            if limit is not None and one.spent + cost > limit
+        ]
+        return over[-1] if over else None
 
     def _spend(self, row: Owed, cost: int) -> None:
-        self._cases[row.case_id] += cost if row.case_id else 0
-        for account in self._accounts_of(row):
-            self._accounts.spent[account] += cost
+        if row.case_id and self._policy.case_budget is not None:
+            self._cases[row.case_id] += cost
+        for one in self._sums[row.id]:
+            one.spent += cost
 
     def _refuse(self, row: Owed, over: str) -> None:
         reason = f"the gas budget of its {over} is used up"
@@ -161,7 +169,7 @@ def correct(session: Session, changes: Mapping[Account, int]) -> None:
     changes = {account: wei for account, wei in changes.items() if wei}
     kept = Accounts(session, changes)
     for account, wei in changes.items():
-        kept.spent[account] += wei
+        kept[account].spent += wei
     kept.store()
 
 

@@ -17,10 +17,10 @@ from uuid import UUID
 from eth_abi.abi import is_encodable_type
 from eth_abi.exceptions import ParseError
 from eth_abi.grammar import ABIType, TupleType, parse
-from eth_utils.crypto import keccak
 
 from chain.addresses import NATIVE
 from chain.contracts import Deployment, artifact, signature_of
+from chain.keccak import keccak
 from chain.relay.simulation import Move, Outlook, moves_from_json, same_moves
 from returns.errors import RelayRuleInvalid
 
@@ -66,18 +66,48 @@ class Rule:
         """Why calldata does not keep to the rule, None if it does."""
         if value > self.max_value:
             return f"it carries {value} wei, {self.max_value} are allowed"
-        for path, offset, allowed in self._places:
-            if not _fits(data, _read(data, offset), allowed, facts):
+        for path, place in self._places:
+            if not place.admits(data, facts):
                 return f"argument {path} of {self.function} is not what it must be"
         return None
 
     @cached_property
-    def _places(self) -> list[tuple[str, int, str | Sequence[str]]]:
-        """Each argument that is bound, where it stands in the calldata, and what it may be."""
+    def _places(self) -> list[tuple[str, _Place]]:
+        """Each argument that is bound, with what it may be."""
         return [
-            (path, offset_of(self.function, path, to_empty=allowed == EMPTY), allowed)
-            for path, allowed in self.where.items()
+            (path, _place(self.function, path, allowed)) for path, allowed in self.where.items()
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A word of the calldata: one of these, or what one of these facts says, or no bytes at all."""
+
+    offset: int
+    words: frozenset[bytes]
+    facts: tuple[str, ...]
+    is_empty: bool
+
+    def admits(self, data: bytes, facts: Mapping[str, Any]) -> bool:
+        """Whether calldata has there what it must."""
+        found = data[self.offset : self.offset + _WORD]
+        if len(found) != _WORD:
+            return False
+        if self.is_empty:
+            at = 4 + int.from_bytes(found)
+            return data[at : at + _WORD] == bytes(_WORD)
+        return found in self.words or any(found == _known(facts, name) for name in self.facts)
+
+
+def _place(function: str, path: str, allowed: str | Sequence[str]) -> _Place:
+    to_empty = allowed == EMPTY
+    values = () if to_empty else _several(allowed)
+    return _Place(
+        offset_of(function, path, to_empty=to_empty),
+        frozenset(_word(value) for value in values if not value.startswith("$")),
+        tuple(value[1:] for value in values if value.startswith("$")),
+        to_empty,
+    )
 
 
 class Guard:
@@ -233,29 +263,11 @@ def _words(kind: ABIType) -> int:
     return 1
 
 
-def _read(data: bytes, offset: int) -> bytes | None:
-    word = data[offset : offset + _WORD]
-    return word if len(word) == _WORD else None
-
-
-def _fits(
-    data: bytes, found: bytes | None, allowed: str | Sequence[str], facts: Mapping[str, Any]
-) -> bool:
-    if found is None:
-        return False
-    if allowed == EMPTY:
-        length = _read(data, 4 + int.from_bytes(found))
-        return length == bytes(_WORD)
-    return any(found == _fact_or_word(value, facts) for value in _several(allowed))
-
-
-def _fact_or_word(value: str, facts: Mapping[str, Any]) -> bytes | None:
-    if not value.startswith("$"):
-        return _word(value)
+def _known(facts: Mapping[str, Any], name: str) -> bytes | None:
+    """What the books say, as a word. What they do not know, nothing can be equal to."""
     try:
-        return _word(facts[value[1:]])
+        return _word(facts[name])
     except (KeyError, TypeError, AttributeError, RelayRuleInvalid):
-        # What the books do not know, nothing can be equal to.
         return None
 
 

@@ -19,9 +19,11 @@ from chain.contracts import is_revert, revert_reason
 #: Transfer of ERC-20 and ERC-721, TransferSingle and TransferBatch of ERC-1155.
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 _SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
+_MANY = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 #: Calls simulated in one block. Without limits of their own they share the gas of a block equally.
 _BLOCK = 25
-_MANY = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
+#: Bytes of calldata in one block: nodes refuse requests of a few megabytes.
+_BLOCK_DATA = 250_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,7 +95,7 @@ def same_moves(expected: Sequence[Move], found: Sequence[Move]) -> bool:
 
 def requests(sender: str, calls: Sequence[Call]) -> list[tuple[str, tuple[Any, ...]]]:
     """The JSON-RPC calls that simulate transactions of `sender` in this order: see `in_company`."""
-    return [_request(sender, calls[start : start + _BLOCK]) for start in _starts(calls)]
+    return [_request(sender, block) for block in _blocks(calls)]
 
 
 def in_company(
@@ -106,8 +108,7 @@ def in_company(
     what it has left over others. A refusal is then asked for in another way too.
     """
     found: list[Outlook] = []
-    for start, answer in zip(_starts(calls), answers, strict=True):
-        block = calls[start : start + _BLOCK]
+    for block, answer in zip(_blocks(calls), answers, strict=True):
         seen = _read(answer, len(block))
         if not all(one.is_clear for one in seen):
             alone = outlooks(client, sender, block)
@@ -122,8 +123,16 @@ def outlooks(client: ChainClient, sender: str, calls: Sequence[Call]) -> list[Ou
     return [one for answer in answers for one in _read(answer, 1)]
 
 
-def _starts(calls: Sequence[Call]) -> range:
-    return range(0, len(calls), _BLOCK)
+def _blocks(calls: Sequence[Call]) -> list[list[Call]]:
+    blocks: list[list[Call]] = []
+    left = 0
+    for call in calls:
+        if not blocks or len(blocks[-1]) == _BLOCK or len(call.data) > left:
+            blocks.append([])
+            left = _BLOCK_DATA
+        blocks[-1].append(call)
+        left -= len(call.data)
+    return blocks
 
 
 def _request(sender: str, calls: Sequence[Call]) -> tuple[str, tuple[Any, ...]]:

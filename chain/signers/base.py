@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from eth_utils.crypto import keccak
-
+from chain.keccak import keccak
 from chain.signatures import normalise, recover
 from returns.errors import SignerRefused
 

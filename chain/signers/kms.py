@@ -8,9 +8,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from coincurve import PublicKey
-from eth_utils.crypto import keccak
 
 from chain.addresses import of_public_key
+from chain.keccak import keccak
 from chain.signatures import ORDER, recover
 from returns.errors import SettingsInvalid, SignerRefused, SignerUnavailable
 

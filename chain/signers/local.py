@@ -6,9 +6,9 @@ import re
 from typing import Any, NoReturn
 
 from coincurve import PrivateKey
-from eth_utils.crypto import keccak
 
 from chain.addresses import of_public_key
+from chain.keccak import keccak
 from chain.typed_data import typed_data_preimage
 from returns.errors import SettingsInvalid
 

@@ -38,9 +38,11 @@ class RelayTransaction(SQLModel, table=True):
 
     __tablename__ = "relay_transaction"
     __table_args__ = (
-        sa.Index("ix_relay_transaction_state", "chain_id", "state", "lane_id", "due_at"),
+        sa.Index("ix_relay_transaction_state", "chain_id", "state", "due_at"),
         sa.Index("ix_relay_transaction_case_id", "case_id"),
         sa.Index("ix_relay_transaction_created_at", "merchant_id", "created_at"),
+        # Room for what changes no index: who has taken an intent up.
+        {"postgresql_with": {"fillfactor": 75}},
     )
     id: UUID = Field(primary_key=True)
     merchant_id: UUID | None = Field(

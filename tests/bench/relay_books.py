@@ -21,7 +21,7 @@ from returns.db import Database
 from returns.ids import new_id
 from returns.tables import Merchant, RelayRule, RelayTransaction
 from returns.words import RelayState
-from tests.bench.relay_setting import Setting, record
+from tests.bench.relay_setting import LOOK_S, Setting, record
 from tests.support import stores
 from tests.support.chain_node import CHAIN_ID, VAULT
 
@@ -80,7 +80,7 @@ class Books:
                 return time.perf_counter()
             if states.keys() - {RelayState.PENDING, RelayState.SENT, RelayState.CONFIRMED}:
                 break
-            time.sleep(0.02)
+            time.sleep(LOOK_S)
         raise SystemExit(f"not all of {count} were confirmed, but {states}: nothing to measure")
 
     def _states(self) -> dict[RelayState, int]:

@@ -27,7 +27,7 @@ def _once(count: int, connections: int) -> float:
         ids = fresh_ids(count)
         bodies = _bodies(chain, ids)
         start = time.perf_counter()
-        _send(chain.anvil.port, bodies, connections)
+        send(chain.anvil.port, bodies, connections)
         end = chain.wait_until_mined(count)
         chain.require_recorded(ids)
         return count / (end - start)
@@ -45,7 +45,13 @@ def _bodies(chain: Setting, ids: Sequence[bytes]) -> list[bytes]:
 
 
 def _body(key: LocalSigner, nonce: int, to: str, ids: Sequence[bytes]) -> bytes:
-    raws = (raw_bytes(key, nonce + index, to, record(one)) for index, one in enumerate(ids))
+    return body_of(
+        [raw_bytes(key, nonce + index, to, record(one)) for index, one in enumerate(ids)]
+    )
+
+
+def body_of(raws: Sequence[str]) -> bytes:
+    """One request that broadcasts signed transactions."""
     calls = [
         {"jsonrpc": "2.0", "id": index, "method": "eth_sendRawTransaction", "params": [raw]}
         for index, raw in enumerate(raws)
@@ -53,7 +59,7 @@ def _body(key: LocalSigner, nonce: int, to: str, ids: Sequence[bytes]) -> bytes:
     return json.dumps(calls).encode()
 
 
-def _send(port: int, bodies: Sequence[bytes], connections: int) -> None:
+def send(port: int, bodies: Sequence[bytes], connections: int = 1) -> None:
     """Each key's requests in their order on one connection."""
     threads = [
         threading.Thread(target=_send_some, args=(port, bodies[first::connections]))

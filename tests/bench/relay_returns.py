@@ -21,8 +21,9 @@ from chain.signers import LocalSigner
 from chain.typed_data import Domain, ReturnAuthorization, line_key, wallet_request
 from returns.ids import new_id
 from tests.bench.relay_books import Books, books
+from tests.bench.relay_ceiling import body_of, send
 from tests.bench.relay_fleet import Crew, pace
-from tests.bench.relay_setting import Setting, setting
+from tests.bench.relay_setting import LOOK_S, Setting, raw_bytes, setting
 from tests.support.chain_node import CHAIN_ID, PEOPLE, VAULT, person
 
 #: Tokens minted in one transaction.
@@ -31,6 +32,8 @@ _MINTED = 100
 _DAY = 86_400
 _EURO = fiat_asset(978)
 _PATIENCE_S = 120
+#: Gas of a deposit, and what is promised to each in a batch; returns in one request.
+_GAS, _PROMISE, _IN_ONE_REQUEST = 150_000, 500_000, 100
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Desk:
             held = self.chain.client.eth_call(self.deployment.collection, asked)
             if int.from_bytes(held) >= count:
                 return time.perf_counter()
-            time.sleep(0.02)
+            time.sleep(LOOK_S)
         raise SystemExit(f"{count} tokens are not in escrow: nothing to measure")
 
 
@@ -96,6 +99,23 @@ def returned(count: int, batch_limit: int, *, on_postgres: bool) -> float:
         intents = [desk.deposit(kept, index, batch_limit) for index in range(count)]
         crew = Crew(kept.database.url, chain.anvil.url, desk.deployment)
         return pace(crew, kept, intents, lambda: desk.wait_until_held(count)).mined
+
+
+def returned_at_most(count: int, batch: int, *, on_postgres: bool) -> float:
+    """What the node itself takes: the same returns signed beforehand, with nothing looked at."""
+    with setting() as chain, books(on_postgres=on_postgres) as kept:
+        desk = _opened(chain, count)
+        calls = [desk.deposit(kept, index, batch).data for index in range(count)]
+        if batch > 1:
+            parts = (calls[first : first + batch] for first in range(0, count, batch))
+            calls = [encode_call("ReturnEscrow", "batch", part, _PROMISE) for part in parts]
+        key, to, gas = chain.signers[0], desk.deployment.escrow, batch * _GAS + _PROMISE
+        raws = [raw_bytes(key, nonce, to, data, gas) for nonce, data in enumerate(calls)]
+        size = max(1, _IN_ONE_REQUEST // batch)
+        bodies = [body_of(raws[first : first + size]) for first in range(0, len(raws), size)]
+        start = time.perf_counter()
+        send(chain.anvil.port, bodies)
+        return count / (desk.wait_until_held(count) - start)
 
 
 def _opened(chain: Setting, count: int) -> Desk:

@@ -34,6 +34,8 @@ _SELECTOR = keccak(text="record(bytes32)")[:4]
 _RECORDED = "0x" + keccak(text="Recorded(bytes32,address,uint256)").hex()
 _COIN = 10**24
 _PATIENCE_S = 120
+#: Seconds between two looks at how far it is: each takes time from what is measured.
+LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Setting:
         while time.monotonic() < end:
             if sum(int(answer, 16) for answer in self.client.batch(calls)) >= since + count:
                 return time.perf_counter()
-            time.sleep(0.02)
+            time.sleep(LOOK_S)
         raise SystemExit(f"{count} transactions were not mined: nothing to measure")
 
     def require_recorded(self, ids: Sequence[bytes]) -> None:

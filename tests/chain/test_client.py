@@ -97,6 +97,33 @@ def test_an_empty_batch_asks_nothing(server: Server) -> None:
     assert server.requests == []
 
 
+def _at_most(count: int, otherwise: tuple[int, bytes]) -> Answer:
+    """A node that takes so many calls at a time."""
+    return lambda calls: well(calls) if len(calls) <= count else otherwise
+
+
+REFUSED = {
+    "error": (200, _encode({"jsonrpc": "2.0", "id": None, "error": {"message": "too many"}})),
+    "413": (413, b"length limit exceeded"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSED)
+def test_a_batch_that_is_too_large_is_asked_in_halves(server: Server, refusal: str) -> None:
+    server.answer = _at_most(3, REFUSED[refusal])
+    calls = [("eth_call", (str(index),)) for index in range(11)]
+    assert client(server).batch(calls) == [str(index) for index in range(11)]
+    assert [len(request) for request in server.requests] == [11, 5, 2, 3, 6, 3, 3]
+
+
+@pytest.mark.parametrize("refusal", REFUSED)
+def test_a_call_that_is_too_large_by_itself_is_no_answer(server: Server, refusal: str) -> None:
+    server.answer = _at_most(0, REFUSED[refusal])
+    with pytest.raises(ChainUnavailable, match=r"too (many|large)"):
+        client(server).batch([("eth_call", ("0x",))] * 4)
+    assert [len(request) for request in server.requests] == [4, 2, 1]
+
+
 SICK: dict[str, Answer] = {
     "one answer missing": lambda calls: (200, _encode(json.loads(well(calls)[1])[:-1])),
     "one answer twice": lambda calls: (200, _encode([_ok(calls[0], "0x1")] * len(calls))),

@@ -506,6 +506,7 @@ def upgrade() -> None:
             ["slot_id"], ["relay_slot.id"], name=op.f("fk_relay_transaction_slot_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_transaction")),
+        postgresql_with={"fillfactor": 75},
     )
     with op.batch_alter_table("relay_transaction", schema=None) as batch_op:
         batch_op.create_index("ix_relay_transaction_case_id", ["case_id"], unique=False)
@@ -514,7 +515,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_relay_transaction_slot_id"), ["slot_id"], unique=False)
         batch_op.create_index(
-            "ix_relay_transaction_state", ["chain_id", "state", "lane_id", "due_at"], unique=False
+            "ix_relay_transaction_state", ["chain_id", "state", "due_at"], unique=False
         )
 
     op.create_table(

@@ -462,6 +462,18 @@ def test_gas_of_a_nonce_that_was_used_outside_stayed_on_the_day(
         ]
 
 
+@chain_test
+def test_long_calldata_of_many_made_a_request_that_no_node_takes(
+    chain: Stage, sqlite: Books, clock: MovingClock
+) -> None:
+    """The lane asked for all of it again and again, and sent nothing any more."""
+    long = [chain.mint(1 << index) + bytes(90_000) for index in range(15)]
+    relay_ids = sqlite.owe(chain.dollar, *long)
+    run(relayer(chain, sqlite, clock), chain, clock)
+    assert {sqlite.relay(one).state for one in relay_ids} == {RelayState.CONFIRMED}
+    assert chain.supply() == 2**15 - 1
+
+
 def test_lanes_that_began_a_day_together_locked_each_other_out(books: Books) -> None:
     """One had the customers of a day whose sum the other had: PostgreSQL ended one of them."""
     accounts = [(books.merchant_id, date(2026, 11, day), name) for day in (21, 22)

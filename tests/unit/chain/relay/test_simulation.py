@@ -243,6 +243,12 @@ def test_calls_go_in_order_into_few_blocks() -> None:
     assert requests(LANE, []) == []
 
 
+def test_a_block_does_not_grow_beyond_what_nodes_take() -> None:
+    long = [Call(TOKEN, bytes(100_000))] * 5 + [Call(TOKEN, bytes(300_000)), CALLS[0]]
+    asked = [params[0]["blockStateCalls"][0]["calls"] for _, params in requests(LANE, long)]
+    assert [len(calls) for calls in asked] == [2, 2, 1, 1, 1]
+
+
 def test_what_succeeds_in_company_is_not_asked_about_again() -> None:
     node, answers = (
         FakeNode(),
