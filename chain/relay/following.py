@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _UNDER_WAY = (SlotState.SENT, SlotState.SUBMITTED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Nonce:
     """A nonce that the newest blocks may tell something of; true: a hash is of a self-transfer."""
 
@@ -146,7 +146,7 @@ def _found(held: Held, watch: Watch, under_way: Sequence[_Nonce]) -> list[_Nonce
         if block is None:
             missing.append(one)
         else:
-            found.append(_in(block, one))
+            found.append(_into(block, one))
     before, watch.unseen = watch.unseen, frozenset(one.id for one in missing)
     asked = [one for one in missing if before is None or one.id in before]
     return found + _asked(held, asked)
@@ -161,12 +161,13 @@ def _asked(held: Held, missing: Sequence[_Nonce]) -> list[_Nonce]:
         if isinstance(receipt, dict):
             block = held.parts.canon.block(int(receipt["blockNumber"], 16))
             if block is not None and tx_hash in block.transactions:
-                found[one.id] = _in(block, one)
+                found[one.id] = _into(block, one)
     return list(found.values())
 
 
-def _in(block: Block, one: _Nonce) -> _Nonce:
-    return replace(one, block_number=block.number, block_hash=block.hash)
+def _into(block: Block, one: _Nonce) -> _Nonce:
+    one.block_number, one.block_hash = block.number, block.hash
+    return one
 
 
 def _set_mined(session: Session, found: Sequence[_Nonce], now: datetime) -> None:
