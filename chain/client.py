@@ -140,13 +140,15 @@ class ChainClient:
         found: list[dict[str, Any]] = self._unrefused("eth_getLogs", query)
         return found
 
-    def eth_call(self, to: str | None, data: bytes) -> bytes:
-        """Run a view at the newest block. Raises `RpcError` with the revert data if it reverts.
+    def eth_call(self, to: str | None, data: bytes, block_hash: str | None = None) -> bytes:
+        """Run a view at the newest block, or at one that is named by its hash (EIP-1898).
 
-        With `to=None` the data is creation code, and the answer what it would leave as code.
+        Raises `RpcError` with the revert data if it reverts. With `to=None` the data is creation
+        code, and the answer what it would leave as code.
         """
         receiver = {} if to is None else {"to": to}
-        return _bytes(self.call("eth_call", {**receiver, "data": _hex(data)}, "latest"))
+        at = "latest" if block_hash is None else {"blockHash": block_hash}
+        return _bytes(self.call("eth_call", {**receiver, "data": _hex(data)}, at))
 
     def eth_calls(
         self, calls: Sequence[tuple[str, bytes]], block: BlockHeader

@@ -4,7 +4,7 @@ An ordinary account that has delegated to code (EIP-7702) is both: its key signs
 whatever its code accepts.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 from coincurve import PublicKey
 from eth_abi.abi import encode
@@ -73,23 +73,31 @@ def verify(client: ChainClient, holder: str, digest: bytes, signature: bytes) ->
     """Whether `holder` signed, as the escrow would find it; nothing is sent.
 
     First ecrecover, without asking anybody; then the code of the holder (EIP-1271), deployed in
-    simulation if the signature says how (EIP-6492), both by one question to the node. Whatever the
-    signature is, the answer is yes or no; raises `ChainUnavailable` only where nobody can tell.
+    simulation if the signature says how (EIP-6492), both by one question about the newest block,
+    which is not repeated before the next one. Whatever the signature is, the answer is yes or no;
+    raises `ChainUnavailable` only where nobody can tell.
     """
     return recover(digest, signature) == holder or _code_agrees(client, holder, digest, signature)
 
 
 def _code_agrees(client: ChainClient, holder: str, digest: bytes, signature: bytes) -> bool:
+    wrapped = signature if is_wrapped(signature) else wrap_undeployed(ZERO, b"", signature)
+    return _answer(client, client.newest().hash, holder, digest, wrapped)
+
+
+@lru_cache(maxsize=1024)
+def _answer(
+    client: ChainClient, block_hash: str, holder: str, digest: bytes, wrapped: bytes
+) -> bool:
     """Run by a contract that exists for this one call: see `contracts/src/WalletCheck.sol`.
 
     It asks by STATICCALL, as the escrow does: a wallet that writes while it answers has not agreed.
     Deployment and answer together have the gas that the escrow gives to a wallet that is deployed
-    on the way, 2,000,000.
+    on the way, 2,000,000. Within a block the answer stays the same, so it is asked for once.
     """
-    wrapped = signature if is_wrapped(signature) else wrap_undeployed(ZERO, b"", signature)
     try:
         asked = encode(["address", "bytes32", "bytes"], [holder, digest, wrapped])
-        return client.eth_call(None, _wallet_check() + asked) == _YES
+        return client.eth_call(None, _wallet_check() + asked, block_hash) == _YES
     except EncodingError:
         return False
     except RpcError as error:

@@ -91,7 +91,8 @@ def cancel(session: Session, merchant_id: UUID, relay_id: UUID, now: datetime) -
         slot = _open_slot(session, row)
         if len(_sharing(session, slot)) > 1:
             raise NotCancelable(relay=relay_id, problem="it shares its transaction with others")
-        slot.fill_as, slot.updated_at = RelayState.CANCELED, now
+        # What is given up already ends as it was to.
+        slot.fill_as, slot.updated_at = slot.fill_as or RelayState.CANCELED, now
     return row
 
 

@@ -182,14 +182,16 @@ def _sent(among: Among) -> Any:
 
 def _note_refusal(session: Session, one: Stored, answer: RpcError, now: datetime) -> None:
     """The bytes stay: they are sent again until the chain has an answer for the nonce."""
-    fault = faults.classify(answer)
-    attempt = session.get_one(RelayAttempt, one.hash)
+    fault, attempt = faults.classify(answer), session.get_one(RelayAttempt, one.hash)
+    slot, said_before = session.get_one(RelaySlot, one.slot_id), attempt.error == str(answer)
     attempt.sent_at, attempt.error = now, str(answer)
-    slot = session.get_one(RelaySlot, one.slot_id)
     if fault in (Fault.UNDERPRICED, Fault.CHEAP):
         slot.bump = True
-    elif fault is Fault.NEVER and slot.fill_as is None:
-        slot.fill_as = RelayState.FAILED
+    elif fault is Fault.NEVER and not said_before:
+        # It would end the intent: asked once more, at once.
+        attempt.sent_at = None
+    elif fault is Fault.NEVER:
+        slot.fill_as = slot.fill_as or RelayState.FAILED
     log.warning(
         "relay.refused nonce=%s hash=%s fault=%s answer=%s", slot.nonce, one.hash, fault, answer
     )

@@ -21,7 +21,7 @@ _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 _SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
 _MANY = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 #: Calls simulated in one block. Without limits of their own they share the gas of a block equally.
-_BLOCK = 25
+_BLOCK = 50
 #: Bytes of calldata in one block: nodes refuse requests of a few megabytes.
 _BLOCK_DATA = 250_000
 

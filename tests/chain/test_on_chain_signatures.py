@@ -182,7 +182,7 @@ def test_a_key_is_recognised_without_asking_the_node(chain: Stage) -> None:
     assert asked.methods == []
 
 
-def test_everything_else_is_one_question(chain: Stage, wallet: str) -> None:
+def test_everything_else_is_one_question_about_the_newest_block(chain: Stage, wallet: str) -> None:
     asked, right = Asked(chain.url), sign(DIGEST, anvil_keys()[OWNER])
     for holder, signature, agrees in (
         (wallet, right, True),
@@ -192,7 +192,7 @@ def test_everything_else_is_one_question(chain: Stage, wallet: str) -> None:
         ("0x" + "c0" * 20, wrap_undeployed(wallet, b"", right), False),
     ):
         assert verify(asked, holder, DIGEST, signature) is agrees
-    assert asked.methods == [["eth_call"]] * 5
+    assert asked.methods == [["eth_getBlockByNumber"], ["eth_call"]] * 5
 
 
 class Asked(ChainClient):

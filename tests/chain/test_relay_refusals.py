@@ -124,13 +124,25 @@ def test_what_no_block_can_hold_ends_and_its_nonce_is_filled(
     chain: Stage, sqlite: Books, clock: MovingClock, words: str
 ) -> None:
     doomed, after = sqlite.owe(chain.dollar, chain.mint(1), chain.mint(2))
-    one = relayer(chain, sqlite, clock, client=Refusing(words).client(chain))
-    run(one, chain, clock)
+
+    def one_of_them(params: Any, ask: Any) -> Any:
+        return RpcError(words, -32000) if chain.mint(1).hex() in params[0] else ask()
+
+    client = BentClient(chain.url, eth_sendRawTransaction=one_of_them)
+    run(relayer(chain, sqlite, clock, client=client), chain, clock)
     assert sqlite.relay(doomed).state is RelayState.FAILED
     assert sqlite.relay(after).state is RelayState.CONFIRMED
     filler, mint = chain.sent_by(chain.operator.address)
     assert (filler["to"], mint["to"]) == (chain.operator.address, chain.dollar)
     assert (chain.supply(), len(sqlite.told("relay.failed"))) == (2, 1)
+
+
+def test_one_such_answer_ends_nothing(chain: Stage, sqlite: Books, clock: MovingClock) -> None:
+    [relay_id] = sqlite.owe(chain.dollar, chain.mint(1))
+    refusing = Refusing("exceeds block gas limit")
+    run(relayer(chain, sqlite, clock, client=refusing.client(chain)), chain, clock)
+    assert sqlite.relay(relay_id).state is RelayState.CONFIRMED
+    assert (chain.supply(), len(set(refusing.sent)), nonces(chain)) == (1, 1, [0])
 
 
 @pytest.mark.parametrize("reaches", [False, True])

@@ -7,6 +7,7 @@ import pytest
 from eth_abi.abi import decode
 from eth_account import Account
 from eth_keys import keys
+from fake_node import FakeBranch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,7 +151,16 @@ class Node(ChainClient):
         self._answer = answer
         self.asked = 0
 
+        self.branch = FakeBranch()
+
+    def answer(self, answer: Any) -> None:
+        self._answer = answer
+
     def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        [(method, params)] = calls
+        if method == "eth_getBlockByNumber":
+            return [self.branch.block(*params)]
+        assert params[1] == {"blockHash": self.branch.head["hash"]}
         self.asked += 1
         return [self._answer]
 
@@ -182,6 +192,39 @@ def test_what_is_not_yes_is_no(answer: Any) -> None:
 
 def test_yes_is_yes() -> None:
     assert verify(Node(YES), "0x" + "c0" * 20, DIGEST, b"any")
+
+
+@pytest.mark.parametrize("answer", [YES, "0x" + "00" * 32, RpcError("execution reverted", 3, "0x")])
+def test_within_a_block_a_wallet_is_asked_once(answer: Any) -> None:
+    node, wallet = Node(answer), "0x" + "c0" * 20
+    said = [verify(node, wallet, DIGEST, b"any") for _ in range(3)]
+    assert (said, node.asked) == ([answer == YES] * 3, 1)
+    node.branch.mine()
+    assert verify(node, wallet, DIGEST, b"any") is (answer == YES)
+    assert node.asked == 2
+    for other in (
+        (wallet, DIGEST, b"other"),
+        (wallet, b"\1" * 32, b"any"),
+        (wallet[:-1] + "1", DIGEST, b"any"),
+    ):
+        verify(node, *other)
+    assert node.asked == 5
+
+
+def test_a_wallet_may_change_its_mind_with_each_block() -> None:
+    node, wallet = Node(YES), "0x" + "c0" * 20
+    assert verify(node, wallet, DIGEST, b"any")
+    node.answer("0x" + "00" * 32)
+    node.branch.mine()
+    assert not verify(node, wallet, DIGEST, b"any")
+
+
+def test_no_answer_is_not_remembered() -> None:
+    node, wallet = Node(RpcError("limit exceeded", -32005)), "0x" + "c0" * 20
+    with pytest.raises(ChainUnavailable):
+        verify(node, wallet, DIGEST, b"any")
+    node.answer(YES)
+    assert verify(node, wallet, DIGEST, b"any")
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ CALLS = [Call(TOKEN, bytes([number])) for number in range(60)]
 
 def test_calls_go_in_order_into_few_blocks() -> None:
     asked = [params[0]["blockStateCalls"] for _, params in requests(LANE, CALLS)]
-    assert [[len(block["calls"]) for block in blocks] for blocks in asked] == [[25], [25], [10]]
+    assert [[len(block["calls"]) for block in blocks] for blocks in asked] == [[50], [10]]
     data = [call["data"] for blocks in asked for block in blocks for call in block["calls"]]
     assert data == ["0x" + call.data.hex() for call in CALLS]
     assert requests(LANE, []) == []
@@ -250,12 +250,13 @@ def test_a_block_does_not_grow_beyond_what_nodes_take() -> None:
 
 
 def test_what_succeeds_in_company_is_not_asked_about_again() -> None:
-    node, answers = (
-        FakeNode(),
-        [block(*(done(gas=start + n) for n in range(25))) for start in (0, 25)],
-    )
-    found = in_company(node, LANE, CALLS[:50], answers)
-    assert ([one.gas for one in found], node.requests) == (list(range(50)), 0)
+    node, answers = FakeNode(), [block(*map(_using, part)) for part in (range(50), range(50, 60))]
+    found = in_company(node, LANE, CALLS, answers)
+    assert ([one.gas for one in found], node.requests) == (list(range(60)), 0)
+
+
+def _using(gas: int) -> Any:
+    return done(gas=gas)
 
 
 @pytest.mark.parametrize(
@@ -287,10 +288,10 @@ def test_a_refusal_in_company_is_asked_for_twice_more() -> None:
 
 
 def test_a_block_with_a_failure_does_not_trouble_the_next_one() -> None:
-    node = node_of(*[done(gas=7)] * 25)
-    answers = [block(*[refused(returnData=ERROR)] * 25), block(done(gas=9))]
-    found = in_company(node, LANE, CALLS[:26], answers)
-    assert [one.gas for one in found] == [7] * 25 + [9]
+    node = node_of(*[done(gas=7)] * 50)
+    answers = [block(*[refused(returnData=ERROR)] * 50), block(done(gas=9))]
+    found = in_company(node, LANE, CALLS[:51], answers)
+    assert [one.gas for one in found] == [7] * 50 + [9]
 
 
 def test_one_answer_is_no_verdict() -> None:
