@@ -17,7 +17,7 @@ from chain.relay.fees import Fee
 from chain.relay.guard import Rule, surprise
 from chain.relay.lanes import Held
 from chain.relay.reserve import Reserved, reserve
-from chain.relay.simulation import Call, Outlook, in_company, outlooks, requests
+from chain.relay.simulation import Call, Outlook, confirm_refusals, in_company, outlooks, requests
 from returns import locks
 from returns.errors import ChainMismatch, ChainUnavailable
 from returns.words import RelayState
@@ -134,7 +134,8 @@ def second_look(held: Held, rows: Sequence[Owed], found: Sequence[Outlook]) -> l
         if one.is_clear and _surprise(held, row, one)
     ]
     calls = [_call(rows[index]) for index in doubted]
-    again = outlooks(held.parts.client, held.address, calls)
+    client, lane = held.parts.client, held.address
+    again = confirm_refusals(client, lane, calls, outlooks(client, lane, calls))
     second = dict(zip(doubted, again, strict=True))
     return [second.get(index, one) for index, one in enumerate(found)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from chain_books import Books, MovingClock
@@ -18,6 +19,7 @@ from chain_deposits import (
     sent,
     states,
 )
+from chain_faults import BentClient
 from chain_life import HOLDER, Life
 from chain_node import create, person
 from chain_relay import facts_of, nonces, relayer, run
@@ -49,6 +51,40 @@ def test_twenty_five_deposits_are_one_transaction(
     assert books.the_slot(ids[0]).intents == 25
     assert owners(life, 25) == [life.escrow] * 25
     assert books.inbox() == []
+
+
+def test_a_batch_that_does_what_its_intents_say_is_looked_at_once_and_as_it_is_sent(
+    life: Life, sqlite: Books, clock: MovingClock, sent_before: int
+) -> None:
+    ids, looked_at = owe_many(sqlite, life, clock, 4), []
+
+    def note(params: Any, ask: Any) -> Any:
+        looked_at.extend(call["data"] for call in params[0]["blockStateCalls"][0]["calls"])
+        return ask()
+
+    client = BentClient(life.stage.url, eth_simulateV1=note)
+    run(relayer(life.stage, sqlite, clock, client=client), life.stage, clock, 3)
+    assert states(sqlite, ids) == [RelayState.CONFIRMED] * 4
+    [batch] = sent(life, sent_before)
+    assert looked_at == [batch["input"]]
+
+
+def test_where_one_of_a_batch_fails_each_is_looked_at_by_itself(
+    life: Life, sqlite: Books, clock: MovingClock, sent_before: int
+) -> None:
+    ids, looked_at = owe_many(sqlite, life, clock, 3), []
+    moved_away(life, FIRST + 1)
+
+    def note(params: Any, ask: Any) -> Any:
+        looked_at.append(len(params[0]["blockStateCalls"][0]["calls"]))
+        return ask()
+
+    client = BentClient(life.stage.url, eth_simulateV1=note)
+    run(relayer(life.stage, sqlite, clock, client=client), life.stage, clock, 3)
+    assert states(sqlite, ids) == [RelayState.CONFIRMED, RelayState.FAILED, RelayState.CONFIRMED]
+    # The batch; its items in a block, and one by one; those that are left as a batch.
+    assert looked_at == [1, 3, 1, 1, 1, 1]
+    assert len(sent(life, sent_before)) == 1
 
 
 def test_an_intent_that_waits_for_company_leaves_with_those_that_are_due(

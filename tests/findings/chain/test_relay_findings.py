@@ -462,6 +462,37 @@ def test_gas_of_a_nonce_that_was_used_outside_stayed_on_the_day(
         ]
 
 
+def _without_logs(answer: Any) -> Any:
+    for call in answer[0]["calls"]:
+        call["logs"] = []
+    return answer
+
+
+def _reverted(answer: Any) -> Any:
+    for call in answer[0]["calls"]:
+        call |= {"status": "0x0", "returnData": "0x", "error": {"code": 3, "message": "reverted"}}
+    return answer
+
+
+@chain_test
+@pytest.mark.parametrize("lies", [[_without_logs], [_without_logs, _reverted], [_reverted]])
+def test_one_look_at_assets_ended_an_intent(
+    chain: Stage, sqlite: Books, clock: MovingClock, lies: list[Any]
+) -> None:
+    """A revert had to be said twice, another move of assets only once."""
+    stated = [Move(chain.dollar, ZERO, VAULT, 1)]
+    [relay_id] = sqlite.owe(chain.dollar, chain.mint(1), moves=stated)
+    left = list(lies)
+
+    def lie(_: Any, ask: Any) -> Any:
+        return left.pop(0)(ask()) if left else ask()
+
+    client = BentClient(chain.url, eth_simulateV1=lie)
+    run(relayer(chain, sqlite, clock, client=client), chain, clock)
+    assert left == []
+    assert (sqlite.relay(relay_id).state, chain.supply()) == (RelayState.CONFIRMED, 1)
+
+
 @chain_test
 def test_long_calldata_of_many_made_a_request_that_no_node_takes(
     chain: Stage, sqlite: Books, clock: MovingClock
