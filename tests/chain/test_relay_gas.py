@@ -24,6 +24,7 @@ from sqlmodel import select
 
 from chain.contracts import encode_signature
 from chain.local import TREASURER
+from chain.relay import queue
 from chain.relay.guard import Rule
 from chain.relay.relayer import Relayer
 from returns.ids import new_id
@@ -228,6 +229,54 @@ def test_what_was_paid_takes_the_place_of_what_was_reserved(
     relayer(chain, books, clock, case_budget=paid + worst, day_budget=10 * worst).run_once()
     assert books.the_slot(third).cost == worst
     assert spent(books) == {day: paid + worst}
+
+
+def test_dearer_bytes_count_from_when_they_are_signed(
+    chain: Stage, books: Books, clock: MovingClock
+) -> None:
+    """A budget does not stand in their way, or the lane would be jammed; but it knows of them."""
+    worst = worst_of_a_mint(chain, books, clock)
+    budgets = {"day_budget": worst, "customer_budget": worst}
+    [relay_id] = books.owe(chain.dollar, chain.mint(1), at=clock(), customer="anna")
+    one = relayer(chain, books, clock, **budgets)
+    one.run_once()
+    assert sums(books) == {"": worst, "anna": worst}
+    with books.database.write() as session:
+        queue.speed_up(session, books.merchant_id, relay_id, clock())
+    clock.move(2)
+    one.run_once()
+    dearest = books.attempts(relay_id)[-1]
+    dearer = dearest.gas_limit * dearest.max_fee
+    assert books.the_slot(relay_id).cost == dearer > worst
+    assert sums(books) == {"": dearer, "anna": dearer}
+    before = coin(chain, chain.operator.address)
+    chain.anvil.mine()
+    run(one, chain, clock, 2)
+    paid = before - coin(chain, chain.operator.address)
+    assert sums(books) == {"": paid, "anna": paid}
+
+
+def sums(books: Books) -> dict[str, int]:
+    """What gas has cost by customer; that of the whole day has no name."""
+    with books.database.read() as session:
+        return {one.customer: one.spent for one in session.exec(select(GasDay))}
+
+
+def test_a_customers_day_does_not_last_for_ever(
+    chain: Stage, books: Books, clock: MovingClock
+) -> None:
+    worst = worst_of_a_mint(chain, books, clock)
+    for _ in range(2):
+        [one, other] = books.owe(chain.dollar, *[chain.mint(1)] * 2, at=clock(), customer="anna")
+        lane = relayer(chain, books, clock, customer_budget=worst)
+        lane.run_once()
+        assert books.the_slot(one).cost == worst
+        assert books.relay(other).error == "the gas budget of its customer is used up"
+        chain.anvil.mine()
+        run(lane, chain, clock, 2)
+        clock.move(DAY)
+        next_base_fee(chain, GWEI)
+        chain.anvil.mine()
 
 
 def test_what_exceeds_the_day_waits_for_the_next(
