@@ -171,8 +171,9 @@ class Settings(RelaySettings):
     def _refuse_local_secrets(self) -> Self:
         if self.environment == "local":
             return self
-        needed = ("secret_key", "processor_key", "webhook_secret")
-        for name in needed if self.signers else (*needed, "operator_key"):
+        money = () if self.relay_alone else ("processor_key", "webhook_secret")
+        keys = () if self.signers else ("operator_key",)
+        for name in ("secret_key", *money, *keys):
             secret: SecretStr = getattr(self, name)
             default = type(self).model_fields[name].default
             if len(secret.get_secret_value()) < 16 or secret == default:

@@ -95,3 +95,15 @@ def test_the_least_that_fits_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert settings.relay_chains[5] == "http://a.example"
     assert settings.treasury_key == SecretStr(KEY)
+
+
+def test_who_only_relays_has_no_secrets_of_a_payment_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(SettingsInvalid, match="UNDROP_PROCESSOR_KEY must be set"):
+        load(monkeypatch, **{**PRODUCTION, "PROCESSOR_KEY": "", "WEBHOOK_SECRET": ""})
+    assert load(monkeypatch, RELAY_ALONE="true").relay_alone
+    with pytest.raises(SettingsInvalid, match="UNDROP_SECRET_KEY must be set"):
+        load(monkeypatch, SECRET_KEY="")
+    with pytest.raises(SettingsInvalid, match="UNDROP_OPERATOR_KEY must be set"):
+        load(monkeypatch, SECRET_KEY=SECRET, OPERATOR_KEY="")
