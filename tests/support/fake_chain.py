@@ -140,8 +140,9 @@ class FakeChain:
             if collection == address
         ]
 
-    def eth_call(self, to: str, data: bytes) -> bytes:
-        return bytes.fromhex(self.call("eth_call", {"to": to, "data": "0x" + data.hex()})[2:])
+    def eth_call(self, to: str, data: bytes, block_hash: str | None = None) -> bytes:
+        at = "latest" if block_hash is None else {"blockHash": block_hash}
+        return bytes.fromhex(self.call("eth_call", {"to": to, "data": "0x" + data.hex()}, at)[2:])
 
     def eth_calls(
         self, calls: Sequence[tuple[str, bytes]], block: BlockHeader

@@ -193,7 +193,9 @@ def upgrade() -> None:
             ["merchant_id"], ["merchant.id"], name=op.f("fk_gas_day_merchant_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gas_day")),
-        sa.UniqueConstraint("merchant_id", "day", "customer", name=op.f("uq_gas_day_merchant_id")),
+        sa.UniqueConstraint(
+            "merchant_id", "day", "customer", name=op.f("uq_gas_day_merchant_id_day_customer")
+        ),
     )
     op.create_table(
         "idempotency_record",
