@@ -115,6 +115,8 @@ class Relayer:
         self.is_busy = True
         self._watch = Watch()
         self._seen = ""
+        #: Whether the last round took up as much as one may: more waits.
+        self._has_more = False
         self._upkeep_at: datetime | None = None
         self._balance: int | None = None
         self._reported: tuple[str | None, int | None] = ("unknown", None)
@@ -152,6 +154,7 @@ class Relayer:
 
     def _send_owed(self, held: Held) -> bool:
         reserved, fee = intake.take(held)
+        self._has_more = len(reserved) >= self._parts.policy.claim
         if fee is None or not reserved:
             return False
         self.is_busy = True
@@ -166,10 +169,13 @@ class Relayer:
             return session.exec(query.limit(1)).first() is not None
 
     def _look_after(self, held: Held) -> bool:
-        """Follow what is under way when there is a new block; mend now and then."""
+        """Follow what is under way when there is a new block; mend now and then.
+
+        Where more waits than one round takes, what is mined already can wait until then.
+        """
         head, now = self._parts.canon.head(), self._parts.clock()
         is_due = self._upkeep_at is None or not now < self._upkeep_at <= now + _UPKEEP
-        if head.hash == self._seen and not is_due:
+        if not is_due and (self._has_more or head.hash == self._seen):
             return False
         count, self._balance = self._account(held)
         changed = head.hash != self._seen and follow(held, self._watch, count)
