@@ -26,6 +26,7 @@ from returns.tables import (
     OrderLine,
     OutboxItem,
     ReconciliationRun,
+    RelayTransaction,
     ReturnCase,
     ReturnLine,
 )
@@ -92,7 +93,7 @@ def line_view(session: Session, line: ReturnLine) -> dict[str, Any]:
         "disposition": line.disposition.value,
         "amount": amount_view(line.amount, line.currency),
         "decision": None if decision is None else _decision_view(decision),
-        "legs": [_leg_view(leg) for leg in _legs_of(session, line.id)],
+        "legs": [_leg_view(session, leg) for leg in _legs_of(session, line.id)],
         "updated_at": line.updated_at.isoformat(),
     }
 
@@ -198,12 +199,16 @@ def _decision_view(row: DecisionRow) -> dict[str, Any]:
     }
 
 
-def _leg_view(leg: Leg) -> dict[str, Any]:
+def _leg_view(session: Session, leg: Leg) -> dict[str, Any]:
+    """`promised_by`: until when it may wait for a cheap block; None for what waits for nothing."""
+    intent = session.get(RelayTransaction, leg.id)
+    promised = None if intent is None else intent.send_by
     return {
         "kind": leg.kind.value,
         "state": leg.state.value,
         "reference": leg.reference,
         "error": leg.error,
+        "promised_by": None if promised is None else promised.isoformat(),
     }
 
 

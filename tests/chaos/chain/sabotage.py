@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class _Signed:
     fee: Fee
 
 
-class _Careless(Relayer):
+class _Careless(Relayer, ABC):
     """Gives intents the nonces that it takes to be free."""
 
     def _send_owed(self, held: Held) -> bool:
@@ -77,11 +78,13 @@ class _Careless(Relayer):
         time.sleep(_HANDS_S if rows else 0)
         return rows
 
+    @abstractmethod
     def _free_nonce(self, held: Held) -> int:
-        raise NotImplementedError
+        """Where its next transactions go."""
 
+    @abstractmethod
     def _bring(self, held: Held, signed: Sequence[_Signed]) -> None:
-        raise NotImplementedError
+        """Store and broadcast, in its own order."""
 
 
 class WithoutWriteAhead(_Careless):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from desk import ADDRESSES, Desk
 from fake_chain import VAULT
@@ -9,7 +11,15 @@ from fake_escrow import BURNED
 
 from returns import ledger, reads
 from returns.errors import MoveNotAllowed, RemedyNotPayable, ReviewOwnProposal
-from returns.tables import Authorization, Event, Hold, JournalEntry, Leg, OutboxItem
+from returns.tables import (
+    Authorization,
+    Event,
+    Hold,
+    JournalEntry,
+    Leg,
+    OutboxItem,
+    RelayTransaction,
+)
 from returns.words import HoldState, LegKind, LegState, LineState, Remedy
 from settlement.commands import setup
 
@@ -177,3 +187,23 @@ class TestReview:
         with pytest.raises(ReviewOwnProposal):
             desk.review(rma, "approve")
         assert desk.count_all() == before
+
+
+def test_what_waits_for_a_cheap_block_has_a_promised_time_and_the_customer_sees_it(
+    desk: Desk,
+) -> None:
+    """Nobody waits for the token's way to the vault; for deposit and commitment somebody does."""
+    rma = desk.ask(desk.buy())["rma"]
+    desk.sign(rma)
+    desk.run()
+    intents = {row.id: row for row in desk.rows(RelayTransaction)}
+    with desk.runtime.database.read() as session:
+        view = reads.line_view(session, desk.line(rma))
+    seen = {leg["kind"]: leg["promised_by"] for leg in view["legs"]}
+    settle = intents[desk.leg(rma, LegKind.SETTLE).id]
+    patience = timedelta(seconds=desk.runtime.settings.relay_patience_seconds)
+    assert settle.send_by == settle.created_at + patience > settle.created_at
+    assert seen == {
+        "deposit": None, "commit": None, "processor_refund": None,
+        "settle": settle.send_by.isoformat(),
+    }  # fmt: skip
