@@ -19,7 +19,8 @@ from sqlmodel import Session, SQLModel, col, select
 from returns.bulk import Among, insert_many, prepared
 from returns.errors import NotFound
 from returns.ids import new_id
-from returns.tables import GasDay, Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -75,10 +76,9 @@ def hold_lane(session: Session, lane_id: UUID, fence: int, now: datetime, until:
     return session.connection().execute(_HOLD_LANE, values).rowcount == 1
 
 
-_LANES: sa.Table = Lane.__table__  # type: ignore[attr-defined]
 _HOLD_LANE = (
-    sa.update(_LANES)
-    .where(_LANES.c.id == sa.bindparam("lane"), _LANES.c.fence == sa.bindparam("of"))
+    sa.update(LANES)
+    .where(LANES.c.id == sa.bindparam("lane"), LANES.c.fence == sa.bindparam("of"))
     .values(checked_at=sa.bindparam("now"), lease_until=sa.bindparam("until"))
 )
 
@@ -98,7 +98,7 @@ def lock_gas_days(
     missing = {one: new_id() for one in parts if one not in found}
     names = [key.name for key in _DAY_KEYS]
     rows = [dict(zip(names, one, strict=True), id=key, spent=0) for one, key in missing.items()]
-    insert_many(session, _DAYS, rows)
+    insert_many(session, GAS_DAYS, rows)
     return found | {one: (row_id, 0) for one, row_id in missing.items()}
 
 
@@ -121,8 +121,7 @@ def _gas_of_customers(
     return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
 
 
-_DAYS: sa.Table = GasDay.__table__  # type: ignore[attr-defined]
-_DAY_KEYS = (_DAYS.c.merchant_id, _DAYS.c.day, _DAYS.c.customer)
+_DAY_KEYS = (GAS_DAYS.c.merchant_id, GAS_DAYS.c.day, GAS_DAYS.c.customer)
 
 
 def _begin_day(session: Session) -> Any:
@@ -131,9 +130,11 @@ def _begin_day(session: Session) -> Any:
 
 
 def _beginning(insert: Any) -> Any:
-    insert = insert(_DAYS).values(customer="", spent=0)
-    locked = insert.on_conflict_do_update(index_elements=_DAY_KEYS, set_={"spent": _DAYS.c.spent})
-    return locked.returning(_DAYS.c.id, _DAYS.c.spent)
+    insert = insert(GAS_DAYS).values(customer="", spent=0)
+    locked = insert.on_conflict_do_update(
+        index_elements=_DAY_KEYS, set_={"spent": GAS_DAYS.c.spent}
+    )
+    return locked.returning(GAS_DAYS.c.id, GAS_DAYS.c.spent)
 
 
 _BEGIN_DAY = {True: _beginning(sqlite.insert), False: _beginning(postgresql.insert)}
@@ -141,7 +142,7 @@ _BEGIN_DAY = {True: _beginning(sqlite.insert), False: _beginning(postgresql.inse
 
 @prepared
 def _of_customers(among: Among) -> Any:
-    query = sa.select(*_DAY_KEYS, _DAYS.c.id, _DAYS.c.spent)
+    query = sa.select(*_DAY_KEYS, GAS_DAYS.c.id, GAS_DAYS.c.spent)
     return query.where(*(among(key, key.name) for key in _DAY_KEYS))
 
 

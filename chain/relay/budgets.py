@@ -21,7 +21,8 @@ from chain.relay.batches import Owed, Plan
 from chain.relay.parts import RelayPolicy
 from returns import locks
 from returns.bulk import Among, among, prepared, update_many
-from returns.tables import GasDay, RelaySlot, RelayTransaction
+from returns.tables import RelaySlot, RelayTransaction
+from returns.tables.relay import GAS_DAYS, INTENTS, SLOTS
 from returns.words import RelayState
 
 #: What exceeds the day's gas is looked at again after this.
@@ -30,8 +31,6 @@ _NEXT_LOOK = timedelta(hours=1)
 
 #: A sum that is kept: of a merchant's day, and, with a name, of a customer's part of it.
 Account = tuple[UUID, date, str]
-ACCOUNTS: sa.Table = GasDay.__table__  # type: ignore[attr-defined]
-_SLOTS: sa.Table = RelaySlot.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class Accounts(dict[Account, Sum]):
         """Write what has changed."""
         changed = [one for one in self.values() if one.spent != one.before]
         rows = [{"id": one.id, "spent": max(0, one.spent)} for one in changed]
-        update_many(self._session, ACCOUNTS, rows)
+        update_many(self._session, GAS_DAYS, rows)
 
 
 class Budgets:
@@ -142,9 +141,9 @@ class Budgets:
 
 @prepared
 def _of_cases(among: Among) -> Any:
-    intents = queue.TABLE.c
-    query = sa.select(intents.case_id, _SLOTS.c.cost, _SLOTS.c.intents)
-    query = query.join_from(queue.TABLE, _SLOTS, _SLOTS.c.id == intents.slot_id)
+    intents = INTENTS.c
+    query = sa.select(intents.case_id, SLOTS.c.cost, SLOTS.c.intents)
+    query = query.join_from(INTENTS, SLOTS, SLOTS.c.id == intents.slot_id)
     return query.where(among(intents.case_id, "cases"))
 
 

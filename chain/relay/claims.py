@@ -15,26 +15,25 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlmodel import Session
 
-from chain.relay import queue
 from chain.relay.batches import Owed
 from chain.relay.guard import Rule
-from chain.relay.lanes import LANES, Held
+from chain.relay.lanes import Held
 from chain.relay.parts import Parts
-from chain.relay.reserve import SLOTS
 from chain.relay.rules import rules_of
 from returns import locks
+from returns.tables.relay import INTENTS, LANES, SLOTS
 from returns.words import LaneMode, LanePurpose, RelayState, SlotState
 
 #: What nobody could simulate is looked at again after this, and does not stand in the way.
 LATER = timedelta(seconds=2)
 
 #: The columns of an intent as a lane takes it up.
-OWED = [queue.TABLE.c[name] for name in Owed.__dataclass_fields__ if name != "gas"]
+OWED = [INTENTS.c[name] for name in Owed.__dataclass_fields__ if name != "gas"]
 
 #: By merchant; who has none has an empty list.
 Rules = Mapping[UUID | None, list[Rule]]
 
-_COLUMNS = queue.TABLE.c
+_COLUMNS = INTENTS.c
 
 
 def is_waiting(parts: Parts, limit: int) -> int:
@@ -74,7 +73,7 @@ def let_go(held: Held) -> None:
     """What a lane has taken up and will not send now, since it is paused, is any lane's again."""
     if held.keeper.purpose is LanePurpose.TOP_UP:
         return
-    mine = sa.update(queue.TABLE).where(_COLUMNS.lane_id == held.lane_id)
+    mine = sa.update(INTENTS).where(_COLUMNS.lane_id == held.lane_id)
     with held.write() as session:
         waiting = mine.where(_COLUMNS.state == RelayState.PENDING)
         session.connection().execute(waiting.values(lane_id=None))
@@ -162,7 +161,7 @@ def _taking(purpose: LanePurpose, *, company: bool) -> Any:
     """
     waiting = _PENDING.where(_MINE[purpose], _IS_COMPANY if company else _IS_DUE)
     chosen = locks.skip_locked(waiting).cte("chosen")
-    mine = sa.update(queue.TABLE).where(_COLUMNS.id.in_(sa.select(chosen.c.id)))
+    mine = sa.update(INTENTS).where(_COLUMNS.id.in_(sa.select(chosen.c.id)))
     return mine.values(lane_id=_LANE).returning(*OWED)
 
 

@@ -23,11 +23,10 @@ from chain.relay.batches import item_failures
 from chain.relay.canon import Block
 from chain.relay.lanes import Held
 from chain.relay.nonces import Watch
-from chain.relay.reserve import SLOTS
-from chain.relay.sending import ATTEMPTS
 from returns import locks
 from returns.bulk import Among, among, prepared, update_many
 from returns.tables import RelayTransaction
+from returns.tables.relay import ATTEMPTS, INTENTS, SLOTS
 from returns.words import RelayState, SlotState
 
 log = logging.getLogger(__name__)
@@ -224,13 +223,13 @@ def _owed_again(session: Session, slot_ids: Sequence[UUID], now: datetime) -> No
     A nonce none of whose intents had its effect is filled: its call should not come to an effect
     that nobody expects any more. It may all the same, since its bytes are known.
     """
-    of_slot, connection = among(session, queue.TABLE.c.slot_id, slot_ids), session.connection()
-    done = sa.select(queue.TABLE.c.slot_id).where(
-        of_slot, queue.TABLE.c.state.in_([RelayState.CONFIRMED, RelayState.SENT])
+    of_slot, connection = among(session, INTENTS.c.slot_id, slot_ids), session.connection()
+    done = sa.select(INTENTS.c.slot_id).where(
+        of_slot, INTENTS.c.state.in_([RelayState.CONFIRMED, RelayState.SENT])
     )
     idle = sa.update(SLOTS).where(among(session, SLOTS.c.id, slot_ids), SLOTS.c.fill_as.is_(None))
     connection.execute(idle.where(SLOTS.c.id.not_in(done)).values(fill_as=RelayState.FAILED))
-    ended = sa.update(queue.TABLE).where(of_slot)
+    ended = sa.update(INTENTS).where(of_slot)
     connection.execute(ended.values(state=RelayState.SENT, updated_at=now))
 
 
@@ -332,7 +331,7 @@ def _intents(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list[Any]
 
 @prepared
 def _of_slots(among: Among) -> Any:
-    columns = queue.TABLE.c
+    columns = INTENTS.c
     wanted = (columns.slot_id, columns.id, columns.merchant_id, columns.customer, columns.state)
     return sa.select(*wanted).where(among(columns.slot_id, "slots")).order_by(columns.id)
 
@@ -344,8 +343,8 @@ def _end_well(session: Session, done: Sequence[UUID], now: datetime) -> None:
 
 @prepared
 def _done(among: Among) -> Any:
-    now = sa.bindparam("now", type_=queue.TABLE.c.updated_at.type)
-    done = sa.update(queue.TABLE).where(among(queue.TABLE.c.id, "ids"))
+    now = sa.bindparam("now", type_=INTENTS.c.updated_at.type)
+    done = sa.update(INTENTS).where(among(INTENTS.c.id, "ids"))
     return done.values(state=RelayState.CONFIRMED, error=None, updated_at=now)
 
 

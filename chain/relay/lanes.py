@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
@@ -22,9 +21,6 @@ from returns.errors import ChainUnavailable, LeaseLost
 from returns.ids import new_id
 from returns.tables import Lane
 from returns.words import LanePurpose
-
-#: For statements without an object of a row.
-LANES: sa.Table = Lane.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

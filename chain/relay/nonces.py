@@ -21,6 +21,7 @@ from chain.relay.lanes import Held
 from chain.relay.reserve import Reserved, insert_slots
 from returns.ids import new_id
 from returns.tables import Lane, RelayAttempt, RelaySlot, RelayTransaction
+from returns.tables.relay import INTENTS
 from returns.words import RelayState, SlotState
 
 log = logging.getLogger(__name__)
@@ -126,8 +127,8 @@ def _pass_on(session: Session, slot_id: UUID, tx_hash: str, number: int, now: da
     slot = session.get_one(RelaySlot, slot_id)
     slot.state, slot.mined_hash, slot.updated_at = SlotState.CONFIRMED, tx_hash, now
     slot.block_number = number
-    again = sa.update(queue.TABLE).where(
-        queue.TABLE.c.slot_id == slot_id, queue.TABLE.c.state == RelayState.SENT
+    again = sa.update(INTENTS).where(
+        INTENTS.c.slot_id == slot_id, INTENTS.c.state == RelayState.SENT
     )
     values = {"state": RelayState.PENDING, "slot_id": None, "lane_id": None, "due_at": now}
     if slot.fill_as is not None:

@@ -17,10 +17,8 @@ from returns.bulk import among
 from returns.errors import NotCancelable, NotFound
 from returns.relay_reads import UNDER_WAY, shown_state
 from returns.tables import RelaySlot, RelayTransaction
+from returns.tables.relay import INTENTS
 from returns.words import RelayState
-
-#: For statements about many rows at once.
-TABLE: sa.Table = RelayTransaction.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,8 @@ def end(
 def put_off(session: Session, ids: Sequence[UUID], now: datetime, **values: object) -> None:
     """Change intents that have no nonce yet, and only those."""
     if ids:
-        changed = sa.update(TABLE).where(among(session, TABLE.c.id, ids))
-        changed = changed.where(TABLE.c.state == RelayState.PENDING)
+        changed = sa.update(INTENTS).where(among(session, INTENTS.c.id, ids))
+        changed = changed.where(INTENTS.c.state == RelayState.PENDING)
         session.connection().execute(changed.values(updated_at=now, **values))
 
 

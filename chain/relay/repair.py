@@ -17,18 +17,18 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from chain.relay import budgets, fees, queue
+from chain.relay import budgets, fees
 from chain.relay.batches import Owed, alone, together, with_gas
 from chain.relay.claims import OWED, rules_for
 from chain.relay.fees import Fee
 from chain.relay.intake import denial, objection, second_look
 from chain.relay.lanes import Held
 from chain.relay.nonces import Watch, close_gaps, find_foreign
-from chain.relay.reserve import SLOTS
 from chain.relay.sending import Draft, Stored, broadcast, send
 from chain.relay.simulation import Call, confirm_refusals, outlooks
 from returns.bulk import among
 from returns.tables import RelayAttempt, RelaySlot, RelayTransaction
+from returns.tables.relay import INTENTS, SLOTS
 from returns.words import RelayState, SlotState
 
 log = logging.getLogger(__name__)
@@ -263,9 +263,9 @@ def _give_back(held: Held, opened: Sequence[_Open]) -> bool:
     now = held.parts.clock()
     with held.write() as session:
         budgets.give_back(session, held.parts.policy, unsigned)
-        held_up = sa.update(queue.TABLE).where(queue.TABLE.c.slot_id.in_(unsigned))
+        held_up = sa.update(INTENTS).where(INTENTS.c.slot_id.in_(unsigned))
         session.connection().execute(
-            held_up.where(queue.TABLE.c.state == RelayState.SENT).values(
+            held_up.where(INTENTS.c.state == RelayState.SENT).values(
                 state=RelayState.PENDING, slot_id=None, lane_id=None, due_at=now, updated_at=now
             )
         )

@@ -11,18 +11,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from chain.relay import queue
 from chain.relay.batches import Plan
 from chain.relay.budgets import Budgets
 from chain.relay.fees import Fee
-from chain.relay.lanes import LANES, Held
+from chain.relay.lanes import Held
 from returns import locks
 from returns.bulk import Among, insert_many, prepared, update_many
 from returns.ids import new_id
-from returns.tables import RelaySlot
+from returns.tables.relay import INTENTS, LANES, SLOTS
 from returns.words import RelayState, SlotState
-
-SLOTS: sa.Table = RelaySlot.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def _still_owed(session: Session, held: Held, wanted: Sequence[Plan]) -> set[UUI
 
 @prepared
 def _owed(among: Among) -> Any:
-    table = queue.TABLE
+    table = INTENTS
     query = sa.select(table.c.id).where(among(table.c.id, "ids"))
     query = query.where(table.c.lane_id == sa.bindparam("lane"))
     query = query.where(table.c.state == RelayState.PENDING).order_by(table.c.id)
@@ -116,4 +113,4 @@ def _attach(session: Session, reserved: Sequence[Reserved], now: datetime) -> No
         if one.plan is not None
         for row in one.plan.rows
     ]
-    update_many(session, queue.TABLE, rows)
+    update_many(session, INTENTS, rows)

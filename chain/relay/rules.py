@@ -14,7 +14,7 @@ from sqlmodel import Session
 from chain.relay.guard import Rule, rule_of
 from returns.bulk import Among, prepared
 from returns.errors import RelayRuleInvalid
-from returns.tables import RelayRule
+from returns.tables.relay import RELAY_RULES
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,7 @@ def rules_of(
     return found
 
 
-_RULES: sa.Table = RelayRule.__table__  # type: ignore[attr-defined]
-
-
 @prepared
 def _of_merchants(among: Among) -> Any:
-    of_chain = sa.select(_RULES).where(_RULES.c.chain_id == sa.bindparam("chain"))
-    return of_chain.where(among(_RULES.c.merchant_id, "merchants"))
+    of_chain = sa.select(RELAY_RULES).where(RELAY_RULES.c.chain_id == sa.bindparam("chain"))
+    return of_chain.where(among(RELAY_RULES.c.merchant_id, "merchants"))

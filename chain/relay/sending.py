@@ -21,17 +21,15 @@ from chain.relay import budgets, faults
 from chain.relay.faults import Fault
 from chain.relay.fees import TRANSFER_GAS, Fee
 from chain.relay.lanes import Held
-from chain.relay.reserve import SLOTS
 from chain.relay.simulation import Call
 from chain.transactions import Transaction, sign
 from returns.bulk import Among, among, insert_many, prepared, update_many
 from returns.errors import SignerRefused, SignerUnavailable
 from returns.tables import RelayAttempt, RelaySlot
+from returns.tables.relay import ATTEMPTS, SLOTS
 from returns.words import RelayState, SlotState
 
 log = logging.getLogger(__name__)
-
-ATTEMPTS: sa.Table = RelayAttempt.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,17 @@ class RelayRule(SQLModel, table=True):
     where: str = Field(default="{}", description="JSON: values that its arguments may have")
     max_value: int = Field(default=0, sa_type=Uint256, description="wei that it may carry")
     created_at: datetime = Field(sa_type=UtcTime)
+
+
+def _table(model: type[SQLModel]) -> sa.Table:
+    found: sa.Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
+#: For statements without an object for each row.
+LANES = _table(Lane)
+INTENTS = _table(RelayTransaction)
+SLOTS = _table(RelaySlot)
+ATTEMPTS = _table(RelayAttempt)
+GAS_DAYS = _table(GasDay)
+RELAY_RULES = _table(RelayRule)
