@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
+import orjson
 from requests import Request, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 from web3 import HTTPProvider
@@ -79,12 +80,24 @@ class ChainClient:
 
     def __init__(self, url: str, timeout: float = 5.0) -> None:
         # Retries are decided by whoever calls: they know whether repeating is harmless.
+        self._session = _Session(url)
+        self._sent = 0
         self._provider = _Provider(
             url,
             request_kwargs={"timeout": timeout, "headers": {}},
-            session=_Session(url),
+            session=self._session,
             exception_retry_configuration=None,
         )
+
+    @property
+    def calls(self) -> int:
+        """Calls that were sent since the client was made."""
+        return self._sent
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of answers since the client was made."""
+        return self._session.read
 
     def call(self, method: str, *params: Any) -> Any:
         """One call; raises `RpcError` if the node refuses it."""
@@ -121,7 +134,7 @@ class ChainClient:
             ("eth_feeHistory", (hex(count), hex(end), [])) for end in ends
         ]
         pages = [_or_raise(answer)["baseFeePerGas"][:-1] for answer in self.batch(calls)]
-        return [_quantity(fee) for page in pages for fee in page]
+        return [quantity(fee) for page in pages for fee in page]
 
     def logs_of_blocks(
         self, hashes: Sequence[str], addresses: Sequence[str]
@@ -178,7 +191,7 @@ class ChainClient:
             for to, data, value in calls
         ]
         answers = self.batch([("eth_estimateGas", (one,)) for one in transactions])
-        return [one if isinstance(one, RpcError) else _quantity(one) for one in answers]
+        return [one if isinstance(one, RpcError) else quantity(one) for one in answers]
 
     def transaction_count(self, address: str, tag: str = "latest") -> int:
         """The next nonce of an account as the node sees it."""
@@ -193,8 +206,18 @@ class ChainClient:
         tag = "latest" if block is None else hex(block)
         return _bytes(self._unrefused("eth_getCode", address, tag))
 
+    def is_syncing(self) -> bool:
+        """Whether the node says that it is still catching up with its chain."""
+        return bool(self._unrefused("eth_syncing"))
+
+    def tagged(self, tags: Sequence[str]) -> list[int]:
+        """Numbers of the blocks that the node calls `safe` or `finalized`; -1 for none yet."""
+        answers = self.batch([("eth_getBlockByNumber", (tag, False)) for tag in tags])
+        headers = [None if isinstance(one, RpcError) else _header(one) for one in answers]
+        return [-1 if one is None else one.number for one in headers]
+
     def _number(self, method: str, *params: Any) -> int:
-        return _quantity(self._unrefused(method, *params))
+        return quantity(self._unrefused(method, *params))
 
     def _unrefused(self, method: str, *params: Any) -> Any:
         """A call that a node has no reason to refuse: if it does, it is overloaded or broken."""
@@ -217,6 +240,7 @@ class ChainClient:
             return self._in_halves(calls[:middle]) + self._in_halves(calls[middle:])
 
     def _post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        self._sent += len(calls)
         ids = [next(self._provider.request_counter) for _ in calls]
         requests = [
             (RPCEndpoint(method), (number, params))
@@ -232,12 +256,7 @@ class ChainClient:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 class _Provider(HTTPProvider):
@@ -255,8 +274,8 @@ class _Provider(HTTPProvider):
 
     @staticmethod
     def decode_rpc_response(raw_response: bytes) -> RPCResponse:
-        """Raises `ValueError` or `RecursionError` for what cannot be read."""
-        return cast(RPCResponse, _DECODER.decode(raw_response.decode()))
+        """Raises `ValueError` for what cannot be read."""
+        return cast(RPCResponse, orjson.loads(raw_response))
 
 
 class _Session(Session):
@@ -269,6 +288,7 @@ class _Session(Session):
 
     def __init__(self, url: str) -> None:
         super().__init__()
+        self.read = 0
         found = self.merge_environment_settings(url, {}, None, None, None)
         self._how = {"proxies": found["proxies"], "verify": found["verify"]}
         headers = {"Content-Type": "application/json", "User-Agent": "undrop"}
@@ -283,7 +303,9 @@ class _Session(Session):
         request = self._prepared.copy()
         request.body = data
         request.headers["Content-Length"] = str(len(data))
-        return self._adapter.send(request, timeout=how["timeout"], **self._how)
+        response = self._adapter.send(request, timeout=how["timeout"], **self._how)
+        self.read += len(response.content)
+        return response
 
 
 class _BatchRefused(Exception):
@@ -333,16 +355,16 @@ def _header(raw: Any) -> BlockHeader | None:
     if not isinstance(raw, dict):
         raise ChainUnavailable(problem=f"it refused eth_getBlockByNumber: {raw}")
     return BlockHeader(
-        number=_quantity(raw.get("number")),
+        number=quantity(raw.get("number")),
         hash=str(raw.get("hash")),
         parent_hash=str(raw.get("parentHash")),
-        timestamp=_quantity(raw.get("timestamp")),
-        base_fee=_quantity(raw.get("baseFeePerGas", "0x0")),
+        timestamp=quantity(raw.get("timestamp")),
+        base_fee=quantity(raw.get("baseFeePerGas", "0x0")),
     )
 
 
-def _quantity(text: Any) -> int:
-    """A number as JSON-RPC writes it; raises `ChainUnavailable` for anything else."""
+def quantity(text: Any) -> int:
+    """A number as JSON-RPC writes it, in hex; raises `ChainUnavailable` for anything else."""
     try:
         return int(text, 16)
     except (TypeError, ValueError) as fault:

@@ -231,7 +231,10 @@ def _spelled(item: dict[str, Any], data: bytes) -> str:
 
 
 def _plain(part: dict[str, Any], value: Any) -> Any:
-    """Bytes as 0x-hex, a struct as its fields by name."""
+    """Bytes as 0x-hex, a struct as its fields by name, an array as a list of such."""
+    if part["type"].endswith("[]"):
+        item = {**part, "type": part["type"][:-2]}
+        return [_plain(item, one) for one in value]
     if part["type"] == "tuple":
         fields = zip(part["components"], value, strict=True)
         return {field["name"]: _plain(field, one) for field, one in fields}

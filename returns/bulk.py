@@ -14,11 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 Rows = Sequence[Mapping[str, Any]]
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_SQLITE = sqlite.dialect()
 
 
 def insert_many(session: Session, table: sa.Table, rows: Rows) -> None:
@@ -29,6 +30,28 @@ def insert_many(session: Session, table: sa.Table, rows: Rows) -> None:
         session.connection().execute(sa.insert(table), rows)
     else:
         _send(session, _insert_text(table, tuple(rows[0])), table, rows)
+
+
+def copy_many(
+    session: Session, table: sa.Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Append rows of values in the order of `names`: COPY on PostgreSQL; nothing for none.
+
+    For tens of thousands of rows a second, with keys that are known to be new.
+    """
+    if not rows:
+        return
+    columns = [table.c[name] for name in names]
+    if _is_sqlite(session):
+        values = [
+            _bound(column.type, given)
+            for column, given in zip(columns, zip(*rows, strict=True), strict=True)
+        ]
+        listed, marks = ", ".join(map(_quoted, names)), ", ".join("?" * len(names))
+        text = f"INSERT INTO {_quoted(table.name)} ({listed}) VALUES ({marks})"  # noqa: S608
+        session.connection().exec_driver_sql(text, list(zip(*values, strict=True)))
+    else:
+        _copy(session, table, columns, rows)
 
 
 def update_many(session: Session, table: sa.Table, rows: Rows) -> None:
@@ -113,6 +136,45 @@ def _send(session: Session, text: str, table: sa.Table, rows: Rows) -> None:
     session.connection().exec_driver_sql(text, tuple(columns))
 
 
+def _copy(
+    session: Session, table: sa.Table, columns: Sequence[sa.Column[Any]], rows: Sequence[Any]
+) -> None:
+    """COPY in its text form (PostgreSQL's manual, "COPY": file formats)."""
+    texts = [
+        _copied(column.type, given)
+        for column, given in zip(columns, zip(*rows, strict=True), strict=True)
+    ]
+    listed = ", ".join(_quoted(column.name) for column in columns)
+    cursor = session.connection().connection.cursor()
+    with cursor.copy(f"COPY {_quoted(table.name)} ({listed}) FROM STDIN") as copy:
+        copy.write("\n".join(map("\t".join, zip(*texts, strict=True))) + "\n")
+
+
+def _copied(kind: sa.types.TypeEngine[Any], values: Sequence[Any]) -> Sequence[str]:
+    """A column's values as COPY reads them. Each different value is written once."""
+    process = _processor(kind)
+    texts = {value: _copy_text(process(value)) for value in set(values)}
+    return [texts[value] for value in values]
+
+
+def _copy_text(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    text = value if type(value) is str else str(value)
+    return text.translate(_COPY_ESCAPES) if not text.isalnum() else text
+
+
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _bound(kind: sa.types.TypeEngine[Any], values: Sequence[Any]) -> Sequence[Any]:
+    process = _sqlite_processor(kind)
+    if process is None:
+        return values
+    bound = {value: process(value) for value in set(values)}
+    return [bound[value] for value in values]
+
+
 def _written(kind: sa.types.TypeEngine[Any], values: Collection[Any]) -> str:
     """An array as PostgreSQL reads it (its manual, section 8.15.2).
 
@@ -149,6 +211,11 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
 @cache
 def _processor(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any]:
     return kind.dialect_impl(_DIALECT).bind_processor(_DIALECT) or (lambda value: value)
+
+
+@cache
+def _sqlite_processor(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    return kind.dialect_impl(_SQLITE).bind_processor(_SQLITE)
 
 
 @cache

@@ -91,6 +91,12 @@ def word(enum: type[StrEnum], name: str | None = None) -> sa.Enum:
     )
 
 
+def table_of(model: type[SQLModel]) -> sa.Table:
+    """A model's table, for statements without an object for each row."""
+    found: sa.Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
 def insert_into(session: Session, table: type[SQLModel]) -> Any:
     """An INSERT of this database's dialect: one that knows ON CONFLICT."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"

@@ -109,6 +109,11 @@ class FileInvalid(BadInput):
     next_step = "Mend the file and import it again; rows already imported are recognised."
 
 
+class WatchRefused(BadInput):
+    sentence = "{address} cannot be watched: {problem}."
+    next_step = "Check address, kind and block; nothing was changed."
+
+
 class RelayRuleInvalid(BadInput):
     sentence = "This rule cannot be checked: {problem}."
     next_step = "Name a function as in its ABI, and arguments by their place, such as 0 or 0.3."

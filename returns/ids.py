@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from uuid import UUID
 
 import uuid_utils.compat
+
+from returns.errors import FieldInvalid
+from returns.words import TokenStandard
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #: Crockford's check characters: the symbol of the number modulo 37.
 _CHECK = _CROCKFORD + "*~$=U"
 #: Letters that people read for digits; no RMA number contains them.
 _MISREAD = str.maketrans("OIL", "011")
+#: CAIP-19 of a token on an EVM chain: CAIP-2, then the standard's namespace (CAIP-22, CAIP-29).
+_TOKEN = re.compile(r"eip155:([1-9]\d{0,18})/(erc721|erc1155):(0x[0-9a-fA-F]{40})/(\d{1,78})")
 _RMA = re.compile(r"RMA-([0-9A-Z]{4})-([0-9A-Z]{4})-([0-9A-Z*~$=])\Z")
 
 
@@ -59,6 +65,29 @@ def parse_rma(text: str) -> str | None:
     return f"RMA-{body[:4]}-{body[4:]}-{check}"
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token by its CAIP-19 name; the collection in lower case."""
+
+    chain_id: int
+    standard: TokenStandard
+    collection: str
+    token_id: int
+
+    def __str__(self) -> str:
+        namespace = self.standard.value
+        return f"eip155:{self.chain_id}/{namespace}:{self.collection}/{self.token_id}"
+
+
+def parse_token(text: str) -> Token:
+    """Read a CAIP-19 name such as `eip155:1/erc721:0x…/42`; raises `FieldInvalid`."""
+    match = _TOKEN.fullmatch(text)
+    token_id = int(match[4]) if match else -1
+    if match is None or not 0 <= token_id < 1 << 256 or int(match[1]) >= 1 << 63:
+        raise FieldInvalid(field="token", problem="write eip155:<chain>/erc721:<address>/<id>")
+    return Token(int(match[1]), TokenStandard(match[2]), match[3].lower(), token_id)
+
+
 def token_asset(chain_id: int, collection: str, token_id: int) -> str:
     """The CAIP-19 name of an ERC-721 token; the ledger counts tokens under it."""
-    return f"eip155:{chain_id}/erc721:{collection}/{token_id}"
+    return str(Token(chain_id, TokenStandard.ERC721, collection, token_id))

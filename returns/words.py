@@ -169,6 +169,34 @@ class HoldState(StrEnum):
     RECLAIMED = "reclaimed"
 
 
+class WatchKind(StrEnum):
+    """What an address is whose logs are read."""
+
+    ESCROW = "escrow"
+    ZONE = "zone"
+    COLLECTION = "collection"
+    SEAPORT = "seaport"
+    TREASURY = "treasury"
+
+
+class TokenStandard(StrEnum):
+    """By which standard a token moves."""
+
+    ERC20 = "erc20"
+    ERC721 = "erc721"
+    ERC1155 = "erc1155"
+
+
+class GapCode(StrEnum):
+    """Why blocks are not known to be read in full."""
+
+    SHORT_ANSWER = "short_answer"
+    UNPROVEN = "unproven"
+    WITNESS_DIFFERS = "witness_differs"
+    UNFIT_LOG = "unfit_log"
+    WRONG_HOLDER = "wrong_holder"
+
+
 class ChainLevel(StrEnum):
     """How far a fact of the chain can be relied on."""
 

@@ -12,7 +12,7 @@ from celery import Celery
 
 from chain.client import ChainClient
 from chain.contracts import Deployment
-from chain.indexer import Finality, Indexer
+from chain.index.indexer import Finality, Indexer
 from chain.local import OPERATOR, anvil_keys
 from chain.relay.fleet import Fleet
 from chain.relay.guard import Guard, escrow_rules
@@ -21,6 +21,7 @@ from chain.signers import LocalSigner, Secrets, Signer, open_signer
 from returns.clock import Clock, system_clock
 from returns.db import Database
 from returns.errors import ModelInvalid, NotFound
+from returns.words import WatchKind
 from settlement.broker import make_celery, wake
 from settlement.plans import Terms
 from settlement.processors.base import Processor
@@ -126,16 +127,22 @@ class Runtime:
     @cached_property
     def indexer(self) -> Indexer:
         """The follower of the chain."""
-        contracts = self.deployment
+        contracts, settings = self.deployment, self.settings
+        witness = settings.witness_url
         return Indexer(
             self.database,
             self.client,
-            self.settings.chain_id,
+            settings.chain_id,
             self.clock,
-            watched={contracts.escrow: "ReturnEscrow", contracts.collection: "ReturnableNFT"},
-            delivered=contracts.escrow,
+            ours={
+                contracts.escrow: WatchKind.ESCROW,
+                contracts.zone: WatchKind.ZONE,
+                contracts.collection: WatchKind.COLLECTION,
+                contracts.seaport: WatchKind.SEAPORT,
+            },
             start_block=contracts.block,
-            finality=Finality(self.settings.confirmations, self.settings.finality),
+            finality=Finality(settings.confirmations, settings.finality, settings.finality_tags),
+            witness=ChainClient(witness) if witness else None,
         )
 
     @cached_property

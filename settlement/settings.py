@@ -138,6 +138,12 @@ class Settings(RelaySettings):
 
     confirmations: int = Field(default=1, ge=1, description="blocks until a fact is acted on")
     finality: int = Field(default=3, ge=1, description="blocks until nothing can undo it")
+    finality_tags: bool = Field(
+        default=False, description="wait for the node's safe and finalized blocks as well"
+    )
+    witness_url: Address | None = Field(
+        default=None, description="a second node, asked on samples for what the first one told"
+    )
     operator_key: SecretStr = SecretStr("")
     treasury_key: SecretStr = Field(default=SecretStr(""), description="sends gas to the lanes")
     signers: str = Field(

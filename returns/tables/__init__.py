@@ -10,7 +10,15 @@ from returns.tables.books import (
     Posting,
 )
 from returns.tables.cases import Authorization, DecisionRow, Hold, Leg, ReturnCase, ReturnLine
-from returns.tables.chain import Block, Chain, ChainEvent
+from returns.tables.chain import (
+    Block,
+    Chain,
+    ChainEvent,
+    IndexGap,
+    IndexScan,
+    TokenTransfer,
+    WatchedContract,
+)
 from returns.tables.orders import ApiKey, Merchant, Order, OrderLine, Payment, PolicyRow
 from returns.tables.reconciliation import Break, ReconciliationRun
 from returns.tables.relay import (
@@ -36,6 +44,8 @@ __all__ = [
     "Hold",
     "IdempotencyRecord",
     "InboxItem",
+    "IndexGap",
+    "IndexScan",
     "JournalEntry",
     "Lane",
     "Leg",
@@ -53,4 +63,6 @@ __all__ = [
     "RelayTransaction",
     "ReturnCase",
     "ReturnLine",
+    "TokenTransfer",
+    "WatchedContract",
 ]

@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from returns.columns import Uint256, UtcTime, word
+from returns.columns import Uint256, UtcTime, table_of, word
 from returns.ids import new_id
 from returns.words import LaneMode, LanePurpose, RelayState, SlotState
 
@@ -144,15 +144,10 @@ class RelayRule(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcTime)
 
 
-def _table(model: type[SQLModel]) -> sa.Table:
-    found: sa.Table = model.__table__  # type: ignore[attr-defined]
-    return found
-
-
 #: For statements without an object for each row.
-LANES = _table(Lane)
-INTENTS = _table(RelayTransaction)
-SLOTS = _table(RelaySlot)
-ATTEMPTS = _table(RelayAttempt)
-GAS_DAYS = _table(GasDay)
-RELAY_RULES = _table(RelayRule)
+LANES = table_of(Lane)
+INTENTS = table_of(RelayTransaction)
+SLOTS = table_of(RelaySlot)
+ATTEMPTS = table_of(RelayAttempt)
+GAS_DAYS = table_of(GasDay)
+RELAY_RULES = table_of(RelayRule)

@@ -13,6 +13,16 @@ import pytest
 import sqlalchemy as sa
 from chain_books import Books, MovingClock
 from chain_faults import Fuse, FusedClient, FusedDatabase, HookedClient, Killed
+from chain_index import (
+    catch_up,
+    delivered,
+    emit,
+    indexed,
+    indexer_of,
+    kinds_told,
+    logs_on_chain,
+    proposals,
+)
 from chain_node import CHAIN_ID, VAULT, Stage, person
 from eth_utils.crypto import keccak
 from sqlmodel import col, select
@@ -20,72 +30,28 @@ from sqlmodel import col, select
 from chain.addresses import NATIVE, ZERO
 from chain.client import ChainClient
 from chain.contracts import encode_call
-from chain.indexer import Finality, Indexer
+from chain.index.indexer import Finality, Indexer
+from chain.index.reading import Reader
+from chain.index.watch import Watch
 from chain.local import ADMIN, SECOND_ADMIN
+from returns.chain_reads import level_of
 from returns.errors import ChainMismatch, ChainUnavailable, LeaseLost
 from returns.tables import Block, Chain
-from returns.words import ChainLevel
+from returns.words import ChainLevel, TokenStandard, WatchKind
 
 pytestmark = pytest.mark.chain
 
 Make = Callable[..., Indexer]
-#: keccak256("Transfer(address,address,uint256)")
-TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 
 @pytest.fixture
 def make(chain: Stage, books: Books, clock: MovingClock) -> Make:
-    """Builds indexers that watch the test dollar and deliver its events."""
+    """Builds indexers that watch the escrow."""
 
     def build(**parts: Any) -> Indexer:
-        given = {
-            "database": books.database,
-            "client": chain.client,
-            "chain_id": CHAIN_ID,
-            "clock": clock,
-            "watched": {chain.dollar: "TestDollar"},
-            "delivered": chain.dollar,
-            "start_block": 1,
-            "finality": Finality(2, 5),
-            **parts,
-        }
-        fixed = [given.pop(name) for name in ("database", "client", "chain_id", "clock")]
-        return Indexer(*fixed, **given)
+        return indexer_of(chain, books.database, clock, **parts)
 
     return build
-
-
-def catch_up(indexer: Indexer, limit: int = 30) -> None:
-    """Step until there is nothing new."""
-    for _ in range(limit):
-        if not indexer.step():
-            return
-    raise AssertionError("the indexer does not come to rest")
-
-
-def mint(chain: Stage, *amounts: int) -> None:
-    """One block with one event per amount."""
-    chain.send_all(*(chain.mint(amount) for amount in amounts))
-    chain.anvil.mine()
-
-
-def logs_on_chain(chain: Stage, since: int = 1) -> list[tuple[str, int, str]]:
-    """What the node itself says: (block hash, log index, amount)."""
-    raw = chain.client.logs_between(since, chain.client.block_number(), chain.dollar)
-    transfers = [log for log in raw if log["topics"][0] == TRANSFER]
-    return [
-        (log["blockHash"], int(log["logIndex"], 16), str(int(log["data"], 16))) for log in transfers
-    ]
-
-
-def indexed(books: Books, *, canonical: bool = True) -> list[tuple[str, int, str]]:
-    events = [one for one in books.events(canonical=canonical) if one.name == "Transfer"]
-    return [(one.block_hash, one.log_index, json.loads(one.args)["value"]) for one in events]
-
-
-def delivered(books: Books, kind: str) -> list[str]:
-    """Amounts in the order in which settlement is told of them."""
-    return [fact["args"]["value"] for fact in books.told(kind) if fact["name"] == "Transfer"]
 
 
 def assert_delivered_exactly(books: Books, head: int) -> None:
@@ -113,7 +79,7 @@ def _place(external_id: str) -> tuple[str, str]:
 
 
 def test_blocks_are_linked_by_hash_up_to_the_head(chain: Stage, books: Books, make: Make) -> None:
-    mint(chain, 1)
+    emit(chain, 1)
     chain.anvil.mine(60)
     catch_up(make())
     with books.database.read() as session:
@@ -126,7 +92,9 @@ def test_blocks_are_linked_by_hash_up_to_the_head(chain: Stage, books: Books, ma
     assert cursor.anchor_hash == chain.client.header(1).hash
 
 
-def test_events_are_decoded_with_exact_arguments(chain: Stage, books: Books, make: Make) -> None:
+def test_events_and_transfers_are_decoded_with_exact_arguments(
+    chain: Stage, books: Books, make: Make
+) -> None:
     admin, vault, escrow = person(ADMIN).address, "0x" + "ab" * 20, chain.deployment.escrow
     chain.anvil.automine(True)
     chain.open_merchant(VAULT)
@@ -148,12 +116,12 @@ def test_events_are_decoded_with_exact_arguments(chain: Stage, books: Books, mak
     chain.send(minted, to=chain.deployment.collection, sender=admin)
     chain.send(chain.mint(huge, vault))
     chain.anvil.mine()
-    watched = {
-        escrow: "ReturnEscrow",
-        chain.deployment.collection: "ReturnableNFT",
-        chain.dollar: "TestDollar",
+    ours = {
+        escrow: WatchKind.ESCROW,
+        chain.deployment.collection: WatchKind.COLLECTION,
+        vault: WatchKind.TREASURY,
     }
-    catch_up(make(watched=watched, start_block=first))
+    catch_up(make(ours=ours, start_block=first))
     found = {one.name + "@" + one.address: json.loads(one.args) for one in books.events()}
     assert found == {
         f"ChangeProposed@{escrow}": {
@@ -173,12 +141,14 @@ def test_events_are_decoded_with_exact_arguments(chain: Stage, books: Books, mak
             "amount": "9",
             "from": admin,
         },
-        f"Transfer@{chain.deployment.collection}": {
-            "from": ZERO,
-            "to": vault,
-            "tokenId": str(token),
-        },
-        f"Transfer@{chain.dollar}": {"from": ZERO, "to": vault, "value": str(huge)},
+    }
+    moved = {
+        (one.standard, one.token, one.token_id, one.sender, one.recipient, one.amount)
+        for one in books.transfers()
+    }
+    assert moved == {
+        (TokenStandard.ERC721, chain.deployment.collection, token, ZERO, vault, 1),
+        (TokenStandard.ERC20, chain.dollar, None, ZERO, vault, huge),
     }
 
 
@@ -186,12 +156,12 @@ def test_levels_rise_at_their_depth_and_are_told_exactly_once(
     chain: Stage, books: Books, make: Make
 ) -> None:
     indexer, seen = make(), []
-    mint(chain, 7)
+    emit(chain, 7)
     for _ in range(6):
         catch_up(indexer)
         catch_up(make())
-        [event] = [one for one in books.events() if one.name == "Transfer"]
-        seen.append(event.level)
+        [event] = proposals(books)
+        seen.append(level_of(books.chain(), event.block_number))
         chain.anvil.mine()
     early, middle, late = ChainLevel.PROVISIONAL, ChainLevel.CONFIRMED, ChainLevel.FINAL
     assert seen == [early, middle, middle, middle, late, late]
@@ -199,22 +169,24 @@ def test_levels_rise_at_their_depth_and_are_told_exactly_once(
     assert delivered(books, "chain.final") == ["7"]
     fact = books.told("chain.final")[-1]
     assert (fact["tx_hash"], fact["block_number"]) == (event.tx_hash, event.block_number)
+    assert (fact["block_hash"], fact["depth"]) == (event.block_hash, 5)
     assert books.inbox("chain.reorged") == []
 
 
-def test_only_the_delivered_contract_reaches_the_inbox(
+def test_what_moves_in_a_collection_does_not_reach_the_inbox(
     chain: Stage, books: Books, make: Make
 ) -> None:
-    mint(chain, 1)
+    minted = encode_call("ReturnableNFT", "mintBatch", [VAULT], [5], [1])
+    chain.send(minted, to=chain.deployment.collection, sender=person(ADMIN).address)
     chain.anvil.mine(6)
-    catch_up(make(delivered=chain.deployment.escrow))
-    assert len(indexed(books)) == 1
+    catch_up(make(ours={chain.deployment.collection: WatchKind.COLLECTION}))
+    assert [one.token_id for one in books.transfers()] == [5]
     assert books.inbox() == []
 
 
 def test_many_events_in_many_blocks_are_all_there(chain: Stage, books: Books, make: Make) -> None:
     for block in range(6):
-        mint(chain, *(1 + block * 20 + one for one in range(20)))
+        emit(chain, *(1 + block * 20 + one for one in range(20)))
     chain.anvil.mine(5)
     catch_up(make())
     assert indexed(books) == logs_on_chain(chain)
@@ -240,17 +212,17 @@ def test_a_reorg_is_undone_said_and_read_anew(
     chain: Stage, books: Books, make: Make, undo: Any, depth: int
 ) -> None:
     indexer = make()
-    mint(chain, 1)
+    emit(chain, 1)
     snapshot = chain.anvil.snapshot()
     for one in range(depth):
-        mint(chain, 100 + one)
+        emit(chain, 100 + one)
     catch_up(indexer)
     gone = indexed(books)[1:]
     confirmed = delivered(books, "chain.confirmed")
     assert len(gone) == depth
     undo(chain, snapshot, depth)
     for one in range(depth + 1):
-        mint(chain, 200 + one)
+        emit(chain, 200 + one)
     catch_up(indexer)
     assert indexed(books) == logs_on_chain(chain)
     assert indexed(books, canonical=False) == gone
@@ -260,7 +232,7 @@ def test_a_reorg_is_undone_said_and_read_anew(
     chain.anvil.mine(6)
     catch_up(indexer)
     assert_delivered_exactly(books, chain.client.block_number())
-    assert {one.level for one in books.events()} == {ChainLevel.FINAL}
+    assert books.chain().final_number >= max(one.block_number for one in proposals(books))
 
 
 def test_a_transaction_that_is_mined_again_elsewhere_is_told_again(
@@ -268,36 +240,37 @@ def test_a_transaction_that_is_mined_again_elsewhere_is_told_again(
 ) -> None:
     indexer = make()
     snapshot = chain.anvil.snapshot()
-    mint(chain, 5)
+    emit(chain, 5)
     chain.anvil.mine(2)
     catch_up(indexer)
     chain.anvil.revert(snapshot)
     chain.anvil.mine(3)
-    mint(chain, 5)
+    emit(chain, 5)
     chain.anvil.mine(2)
     catch_up(indexer)
-    kinds = [item.kind for item in books.inbox() if '"Transfer"' in item.payload]
-    assert kinds == ["chain.confirmed", "chain.reorged", "chain.confirmed"]
+    assert kinds_told(books) == ["chain.confirmed", "chain.reorged", "chain.confirmed"]
 
 
 def test_a_block_that_comes_back_is_delivered_again(chain: Stage, books: Books, make: Make) -> None:
     """The first branch is recorded and shown again after the second: same hashes, same logs."""
-    first = chain.client.block_number()
     snapshot = chain.anvil.snapshot()
-    mint(chain, 5)
+    emit(chain, 5)
     chain.anvil.mine(3)
     recorded = _Recorded(chain.url)
     catch_up(make(client=recorded))
+    head, watch = chain.client.block_number(), Watch({chain.deployment.escrow: WatchKind.ESCROW})
+    Reader(recorded, CHAIN_ID).read(head - 3, head, watch)
     chain.anvil.revert(snapshot)
     chain.anvil.mine(5)
     catch_up(make())
     assert indexed(books) == []
     recorded.replaying = True
     catch_up(make(client=recorded))
-    kinds = [item.kind for item in books.inbox() if '"Transfer"' in item.payload]
-    assert kinds == ["chain.confirmed", "chain.reorged", "chain.confirmed"]
-    [event] = [one for one in books.events() if one.block_number > first]
-    assert (event.orphaned_times, event.level) == (1, ChainLevel.CONFIRMED)
+    assert kinds_told(books) == ["chain.confirmed", "chain.reorged", "chain.confirmed"]
+    [event] = proposals(books)
+    with books.database.read() as session:
+        assert session.get_one(Block, (CHAIN_ID, event.block_hash)).orphaned_times == 1
+    assert level_of(books.chain(), event.block_number) is ChainLevel.CONFIRMED
 
 
 class _Recorded(ChainClient):
@@ -321,7 +294,7 @@ def test_after_any_sequence_of_blocks_and_reorgs_the_index_is_the_chain(
     chain: Stage, books: Books, make: Make, seed: int
 ) -> None:
     dice, indexer = random.Random(seed), make()
-    snapshots = []
+    snapshots: list[str] = []
     for amount in range(1, 24):
         if snapshots and dice.random() < 0.25:
             depth = dice.randint(1, min(10, len(snapshots)))
@@ -329,7 +302,7 @@ def test_after_any_sequence_of_blocks_and_reorgs_the_index_is_the_chain(
             del snapshots[-depth:]
         for _ in range(dice.randint(1, 3)):
             snapshots.append(chain.anvil.snapshot())
-            mint(chain, *range(amount * 10, amount * 10 + dice.randint(0, 3)))
+            emit(chain, *range(amount * 10, amount * 10 + dice.randint(0, 3)))
         for _ in range(dice.randint(0, 2)):
             indexer.step()
     chain.anvil.mine(12)
@@ -344,9 +317,9 @@ def test_after_any_sequence_of_blocks_and_reorgs_the_index_is_the_chain(
 def test_of_two_indexers_the_second_fails_and_nothing_is_doubled(
     chain: Stage, books: Books, make: Make
 ) -> None:
-    mint(chain, 1, 2)
+    emit(chain, 1, 2)
     chain.anvil.mine(6)
-    outrun = []
+    outrun: list[bool] = []
 
     def overtake(methods: list[str]) -> None:
         if "eth_getLogs" in methods and not outrun:
@@ -365,24 +338,16 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_missed_or_twice(
     chain: Stage, sqlite: Books, clock: MovingClock, moment: int
 ) -> None:
     def build(fuse: Fuse) -> Indexer:
-        return Indexer(
-            FusedDatabase(sqlite.database.url, fuse),
-            FusedClient(chain.url, fuse),
-            CHAIN_ID,
-            clock,
-            watched={chain.dollar: "TestDollar"},
-            delivered=chain.dollar,
-            start_block=1,
-            finality=Finality(1, 3),
-        )
+        database, client = FusedDatabase(sqlite.database.url, fuse), FusedClient(chain.url, fuse)
+        return indexer_of(chain, database, clock, client=client, finality=Finality(1, 3))
 
     snapshot = chain.anvil.snapshot()
-    mint(chain, 1)
-    mint(chain, 2)
+    emit(chain, 1)
+    emit(chain, 2)
     catch_up(build(Fuse()))
     chain.anvil.revert(snapshot)
     for amount in range(3, 7):
-        mint(chain, amount)
+        emit(chain, amount)
     try:
         catch_up(build(Fuse(moment)))
     except Killed:
@@ -418,15 +383,15 @@ def test_a_reorg_between_two_calls_mixes_no_branches(
     chain: Stage, books: Books, make: Make
 ) -> None:
     snapshot = chain.anvil.snapshot()
-    mint(chain, 1)
+    emit(chain, 1)
     chain.anvil.mine(3)
-    done = []
+    done: list[bool] = []
 
     def switch(methods: list[str]) -> None:
-        if "eth_getLogs" in methods and not done:
+        if "eth_getTransactionReceipt" in methods and not done:
             done.append(True)
             chain.anvil.revert(snapshot)
-            mint(chain, 2)
+            emit(chain, 2)
             chain.anvil.mine(3)
 
     indexer = make(client=HookedClient(chain.url, switch))
@@ -440,9 +405,9 @@ def test_a_short_answer_and_a_late_one_store_nothing(
     chain: Stage, books: Books, make: Make
 ) -> None:
     catch_up(make())
-    mint(chain, 1)
+    emit(chain, 1)
     before = books.rows()
-    for method in ("eth_blockNumber", "eth_getBlockByNumber", "eth_getLogs"):
+    for method in ("eth_getBlockByNumber", "eth_getLogs"):
 
         def cut(methods: list[str], method: str = method) -> None:
             if method in methods:
@@ -472,8 +437,8 @@ def test_a_start_block_in_the_future_waits(chain: Stage, books: Books, make: Mak
     with pytest.raises(ChainUnavailable, match="has no block"):
         indexer.step()
     assert books.rows() == before
-    mint(chain, 1)
-    mint(chain, 2)
-    mint(chain, 3)
+    emit(chain, 1)
+    emit(chain, 2)
+    emit(chain, 3)
     catch_up(indexer)
     assert [amount for _, _, amount in indexed(books)] == ["3"]

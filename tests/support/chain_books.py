@@ -15,13 +15,17 @@ from chain.relay.queue import Intent, enqueue, shown_state
 from returns.db import Database
 from returns.ids import new_id
 from returns.tables import (
+    Block,
+    Chain,
     ChainEvent,
     InboxItem,
+    IndexGap,
     Lane,
     Merchant,
     RelayAttempt,
     RelaySlot,
     RelayTransaction,
+    TokenTransfer,
 )
 
 CHAIN_ID = 31337
@@ -127,11 +131,27 @@ class Books:
 
     def events(self, *, canonical: bool = True) -> list[ChainEvent]:
         """Indexed events in the order of the chain."""
+        return self._in_order(ChainEvent, canonical)
+
+    def transfers(self, *, canonical: bool = True) -> list[TokenTransfer]:
+        """Indexed movements of tokens in the order of the chain."""
+        return self._in_order(TokenTransfer, canonical)
+
+    def _in_order(self, table: Any, canonical: bool) -> list[Any]:
+        block = sa.and_(Block.chain_id == table.chain_id, Block.hash == table.block_hash)
         with self.database.read() as session:
-            query = select(ChainEvent).order_by(
-                col(ChainEvent.block_number), col(ChainEvent.log_index)
-            )
-            return [one for one in session.exec(query) if one.canonical is canonical]
+            query = select(table).join(Block, block).where(Block.canonical == canonical)
+            return list(session.exec(query.order_by(table.block_number, table.log_index)))
+
+    def chain(self) -> Chain:
+        """The cursors of the test chain."""
+        with self.database.read() as session:
+            return session.get_one(Chain, CHAIN_ID)
+
+    def gaps(self) -> list[IndexGap]:
+        """What was odd about the node's answers, mended or not."""
+        with self.database.read() as session:
+            return list(session.exec(select(IndexGap).order_by(col(IndexGap.first_number))))
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has, to show that nothing was written."""

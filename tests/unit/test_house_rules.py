@@ -26,7 +26,8 @@ OWN_TIME = {
 }
 #: Tables that belong to no merchant: the tenant itself, and facts of a chain and its keys.
 OF_NO_MERCHANT = {
-    "merchant", "chain", "block", "chain_event", "lane", "relay_slot", "relay_attempt",
+    "merchant", "chain", "block", "chain_event", "token_transfer", "index_scan", "index_gap",
+    "lane", "relay_slot", "relay_attempt",
 }  # fmt: skip
 #: Words of network calls that must not stand within a transaction.
 NETWORK = {"client", "processor", "_client", "_http", "_signer", "httpx"}

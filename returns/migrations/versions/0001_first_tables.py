@@ -19,10 +19,11 @@ def upgrade() -> None:
         sa.Column("parent_hash", sa.String(length=66), nullable=False),
         sa.Column("at", columns.UtcTime(), nullable=False),
         sa.Column("canonical", sa.Boolean(), nullable=False),
+        sa.Column("orphaned_times", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("chain_id", "hash", name=op.f("pk_block")),
     )
     with op.batch_alter_table("block", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_block_number"), ["number"], unique=False)
+        batch_op.create_index("ix_block_number", ["chain_id", "number"], unique=False)
 
     op.create_table(
         "chain",
@@ -31,47 +32,86 @@ def upgrade() -> None:
         sa.Column("anchor_hash", sa.String(length=66), nullable=False),
         sa.Column("cursor_number", sa.BigInteger(), nullable=False),
         sa.Column("cursor_hash", sa.String(length=66), nullable=False),
+        sa.Column("confirmed_number", sa.BigInteger(), nullable=False),
+        sa.Column("final_number", sa.BigInteger(), nullable=False),
+        sa.Column("watch_version", sa.Integer(), nullable=False),
+        sa.Column("head_number", sa.BigInteger(), nullable=False),
+        sa.Column("head_seen_at", columns.UtcTime(), nullable=True),
+        sa.Column("reorgs", sa.Integer(), nullable=False),
+        sa.Column("reorg_depth", sa.Integer(), nullable=False),
+        sa.Column("reorg_at", columns.UtcTime(), nullable=True),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("rpc_calls", sa.BigInteger(), nullable=False),
+        sa.Column("rpc_bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("chain_id", name=op.f("pk_chain")),
     )
     op.create_table(
         "chain_event",
-        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
-        sa.Column("block_hash", sa.String(length=66), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
         sa.Column("log_index", sa.Integer(), nullable=False),
+        sa.Column("block_hash", sa.String(length=66), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
         sa.Column("tx_hash", sa.String(length=66), nullable=False),
         sa.Column("address", sa.String(length=42), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("args", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "chain_id", "block_number", "log_index", "block_hash", name=op.f("pk_chain_event")
+        ),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("chain_event", schema=None) as batch_op:
+        batch_op.create_index("ix_chain_event_tx_hash", ["tx_hash"], unique=False)
+
+    op.create_table(
+        "index_gap",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column(
-            "level",
+            "code",
             sa.Enum(
-                "provisional",
-                "confirmed",
-                "final",
-                name="chainlevel",
+                "short_answer",
+                "unproven",
+                "witness_differs",
+                "unfit_log",
+                "wrong_holder",
+                name="gapcode",
                 native_enum=False,
                 create_constraint=True,
                 length=32,
             ),
             nullable=False,
         ),
-        sa.Column("canonical", sa.Boolean(), nullable=False),
-        sa.Column("orphaned_times", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_event")),
+        sa.Column("first_number", sa.BigInteger(), nullable=False),
+        sa.Column("last_number", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=42), nullable=False),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("first_seen", columns.UtcTime(), nullable=False),
+        sa.Column("last_seen", columns.UtcTime(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("resolved_at", columns.UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_index_gap")),
         sa.UniqueConstraint(
             "chain_id",
-            "block_hash",
-            "log_index",
-            name=op.f("uq_chain_event_chain_id_block_hash_log_index"),
+            "code",
+            "first_number",
+            "last_number",
+            "address",
+            name=op.f("uq_index_gap_chain_id_code_first_number_last_number_address"),
         ),
     )
-    with op.batch_alter_table("chain_event", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_chain_event_level", ["chain_id", "canonical", "level", "block_number"], unique=False
-        )
-
+    op.create_table(
+        "index_scan",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=42), nullable=True),
+        sa.Column("next_number", sa.BigInteger(), nullable=False),
+        sa.Column("last_number", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("done_at", columns.UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_index_scan")),
+    )
     op.create_table(
         "lane",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -123,6 +163,46 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_merchant_slug")),
         sa.UniqueConstraint("vault", name=op.f("uq_merchant_vault")),
     )
+    op.create_table(
+        "token_transfer",
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("block_hash", sa.String(length=66), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("tx_hash", sa.String(length=66), nullable=False),
+        sa.Column(
+            "standard",
+            sa.Enum(
+                "erc20",
+                "erc721",
+                "erc1155",
+                name="tokenstandard",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("token", sa.String(length=42), nullable=False),
+        sa.Column("token_id", columns.Uint256(), nullable=True),
+        sa.Column("sender", sa.String(length=42), nullable=False),
+        sa.Column("recipient", sa.String(length=42), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "chain_id",
+            "block_number",
+            "log_index",
+            "position",
+            "block_hash",
+            name=op.f("pk_token_transfer"),
+        ),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("token_transfer", schema=None) as batch_op:
+        batch_op.create_index("ix_token_transfer_token", ["token", "token_id"], unique=False)
+
     op.create_table(
         "api_key",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -383,6 +463,33 @@ def upgrade() -> None:
     with op.batch_alter_table("relay_slot", schema=None) as batch_op:
         batch_op.create_index("ix_relay_slot_state", ["lane_id", "state"], unique=False)
 
+    op.create_table(
+        "watched_contract",
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=42), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "escrow",
+                "zone",
+                "collection",
+                "seaport",
+                "treasury",
+                name="watchkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("merchant_id", sa.Uuid(), nullable=True),
+        sa.Column("since_block", sa.BigInteger(), nullable=False),
+        sa.Column("added_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_watched_contract_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("chain_id", "address", name=op.f("pk_watched_contract")),
+    )
     op.create_table(
         "order_line",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -921,6 +1028,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_order_line_token")
 
     op.drop_table("order_line")
+    op.drop_table("watched_contract")
     with op.batch_alter_table("relay_slot", schema=None) as batch_op:
         batch_op.drop_index("ix_relay_slot_state")
 
@@ -955,15 +1063,21 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_api_key_merchant_id"))
 
     op.drop_table("api_key")
+    with op.batch_alter_table("token_transfer", schema=None) as batch_op:
+        batch_op.drop_index("ix_token_transfer_token")
+
+    op.drop_table("token_transfer")
     op.drop_table("merchant")
     op.drop_table("lane")
+    op.drop_table("index_scan")
+    op.drop_table("index_gap")
     with op.batch_alter_table("chain_event", schema=None) as batch_op:
-        batch_op.drop_index("ix_chain_event_level")
+        batch_op.drop_index("ix_chain_event_tx_hash")
 
     op.drop_table("chain_event")
     op.drop_table("chain")
     with op.batch_alter_table("block", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_block_number"))
+        batch_op.drop_index("ix_block_number")
 
     op.drop_table("block")
     # ### end Alembic commands ###

@@ -1,0 +1,346 @@
+"""Follows the chain by block hash; a reorg is walked back, its blocks marked and never deleted.
+
+    provisional (seen) ──► confirmed (deep enough to act on) ──► final (for what cannot be undone)
+
+There is one way for what was long ago and for what is new: the range after the cursor. Each step of
+an event towards final is one inbox row; so is the undoing of an event by a reorg.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from chain.client import BlockHeader, ChainClient
+from chain.index import books, registry
+from chain.index.ahead import Ahead
+from chain.index.proof import Incomplete
+from chain.index.reading import Moved, Reader, Span, WitnessDiffers
+from chain.index.watch import Watch
+from returns.clock import Clock
+from returns.db import Database
+from returns.errors import ChainMismatch, ChainUnavailable
+from returns.tables import Chain, IndexScan
+from returns.words import GapCode, WatchKind
+
+log = logging.getLogger(__name__)
+
+#: Blocks that are compared at once on the way back to the common ancestor.
+_STEP_BACK = 100
+#: What was seen of an idle chain is written this often.
+_HEARTBEAT = timedelta(seconds=5)
+
+#: Contracts whose events settlement is told.
+_TOLD = frozenset({WatchKind.ESCROW, WatchKind.ZONE, WatchKind.SEAPORT})
+
+
+@dataclass(frozen=True)
+class Finality:
+    """Blocks on top, the event's own included, from which it is confirmed and final.
+
+    With `tags` the node's `safe` and `finalized` blocks have to be reached too.
+    """
+
+    confirmed: int
+    final: int
+    tags: bool = False
+
+
+class Indexer:
+    """One chain's blocks and the logs of watched addresses, in order.
+
+    `ours` are the contracts that are followed from `start_block`; others are added to the registry
+    while it runs. A second node may witness samples of what the first one says.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        client: ChainClient,
+        chain_id: int,
+        clock: Clock,
+        *,
+        ours: Mapping[str, WatchKind],
+        start_block: int,
+        finality: Finality,
+        witness: ChainClient | None = None,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._chain_id = chain_id
+        self._clock = clock
+        self._ours = dict(ours)
+        self._start = start_block
+        self._finality = finality
+        self._reader = Reader(client, chain_id, witness)
+        self._watch, self._version = Watch({}), -1
+        self._ahead = Ahead(lambda first, last: self._reader.read(first, last, self._watch))
+        self._scan_watch = Watch({})
+        self._ahead_of_scan = Ahead(
+            lambda first, last: self._reader.read(first, last, self._scan_watch)
+        )
+        self._counted = (0, 0)
+
+    def step(self) -> bool:
+        """Read what is new, or rewind what a reorg undid; True if there may be more at once.
+
+        What a node leaves out is noted as a gap, and asked for again in the next step: the cursor
+        does not pass it.
+        """
+        chain = self._chain()
+        head = self._client.newest()
+        try:
+            if self._is_undone(chain, head):
+                return self._rewind(chain)
+            more = self._read_on(chain, head)
+        except Moved:
+            return self._has_moved(chain)
+        except Incomplete as gap:
+            self._note(gap)
+            return False
+        return self._scan() or more
+
+    def close(self) -> None:
+        """End the threads that read ahead."""
+        self._ahead.close()
+        self._ahead_of_scan.close()
+
+    # -- the chain that this database belongs to -------------------------------------------------
+
+    def _chain(self) -> Chain:
+        with self._database.read() as session:
+            pinned = session.get(Chain, self._chain_id)
+        if pinned is None or self._version < 0:
+            pinned = self._begin()
+        if pinned.watch_version != self._version:
+            self._look_at(pinned.watch_version)
+        return pinned
+
+    def _begin(self) -> Chain:
+        """Pin the chain, once; and see that our own contracts are watched, at each start."""
+        self.check_pinned()
+        anchor = self._anchor(self._start)
+        with self._database.write() as session:
+            return registry.begin(session, anchor, self._chain_id, self._ours, self._clock())
+
+    def _look_at(self, version: int) -> None:
+        with self._database.read() as session:
+            self._watch = Watch(registry.watched(session, self._chain_id))
+        self._version = version
+        self._ahead.forget()
+        self._ahead_of_scan.forget()
+
+    def check_pinned(self) -> None:
+        """Raise `ChainMismatch` where the node serves another chain than the database knows, and
+        `ChainUnavailable` where it does not have it yet.
+
+        Reads only; the first step pins.
+        """
+        with self._database.read() as session:
+            pinned = session.get(Chain, self._chain_id)
+        anchor = self._anchor(self._start if pinned is None else pinned.anchor_number)
+        if pinned is not None and anchor.hash != pinned.anchor_hash:
+            actual = f"{self._chain_id} without the block of our contracts"
+            raise ChainMismatch(actual=actual, expected=self._chain_id)
+
+    def _anchor(self, number: int) -> BlockHeader:
+        actual, header = self._client.chain_id(), self._client.header(number)
+        if actual != self._chain_id:
+            raise ChainMismatch(actual=actual, expected=self._chain_id)
+        if header is None:
+            raise ChainUnavailable(problem=self._why_missing(number))
+        return header
+
+    def _why_missing(self, number: int) -> str:
+        if self._client.is_syncing():
+            return f"it is still syncing, and has no block {number} yet"
+        if self._client.block_number() >= number:
+            return f"it has pruned block {number}; an archive node has it"
+        return f"it has no block {number} yet"
+
+    # -- forward -----------------------------------------------------------------------------------
+
+    def _read_on(self, chain: Chain, head: BlockHeader) -> bool:
+        first = max(chain.cursor_number + 1, self._start)
+        if first > head.number:
+            self._keep_up(chain, head)
+            return False
+        span = self._ahead.take(first, head.number)
+        before = chain.cursor_hash if chain.cursor_number >= 0 else span.headers[0].parent_hash
+        if span.headers[0].parent_hash != before:
+            raise Moved
+        self._write(chain, head, span)
+        return span.headers[-1].number < head.number
+
+    def _write(self, chain: Chain, head: BlockHeader, span: Span) -> None:
+        now, last = self._clock(), span.headers[-1]
+        seen = self._seen(chain, head, span.logs)
+        levels = self._levels(chain, head, last.number)
+        with self._database.write() as session:
+            place = {"cursor_number": last.number, "cursor_hash": last.hash}
+            moved = books.move(session, chain, **place, **levels, **seen)
+            books.store(session, self._chain_id, span)
+            books.note_findings(session, self._chain_id, span, now)
+            self._tell_levels(session, chain, moved)
+        if span.short:
+            log.warning("index.short_answer chain=%s blocks=%s", self._chain_id, span.short)
+
+    def _keep_up(self, chain: Chain, head: BlockHeader) -> None:
+        """No new block: levels may rise all the same, and a person sees that the index lives."""
+        levels = self._levels(chain, head, chain.cursor_number)
+        is_quiet = all(getattr(chain, name) == value for name, value in levels.items())
+        is_fresh = chain.head_seen_at and chain.head_seen_at + _HEARTBEAT > self._clock()
+        if is_quiet and is_fresh and chain.head_number == head.number:
+            return
+        seen = self._seen(chain, head, 0)
+        with self._database.write() as session:
+            self._tell_levels(session, chain, books.move(session, chain, **levels, **seen))
+
+    def _seen(self, chain: Chain, head: BlockHeader, logs: int) -> dict[str, Any]:
+        calls, size = self._client.calls, self._client.bytes_read
+        before, self._counted = self._counted, (calls, size)
+        return {
+            "head_number": head.number,
+            "head_seen_at": self._clock(),
+            "events": chain.events + logs,
+            "rpc_calls": chain.rpc_calls + calls - before[0],
+            "rpc_bytes": chain.rpc_bytes + size - before[1],
+        }
+
+    # -- levels ------------------------------------------------------------------------------------
+
+    def _levels(self, chain: Chain, head: BlockHeader, read_to: int) -> dict[str, int]:
+        """Up to which block facts are confirmed and final; a level never sinks without a reorg."""
+        depths = (self._finality.confirmed, self._finality.final)
+        tags = self._client.tagged(("safe", "finalized")) if self._finality.tags else (None, None)
+        told = (chain.confirmed_number, chain.final_number)
+        confirmed, final = (
+            max(before, min(read_to, head.number - depth + 1, *(() if tag is None else (tag,))))
+            for before, depth, tag in zip(told, depths, tags, strict=True)
+        )
+        return {"confirmed_number": confirmed, "final_number": final}
+
+    def _tell_levels(self, session: Session, before: Chain, moved: Chain) -> None:
+        told = zip(books.levels_told(before), books.levels_told(moved), strict=True)
+        for (kind, after), (_, upto) in told:
+            if upto > after:
+                self._tell(session, moved, (after, upto), kind)
+
+    def _tell(self, session: Session, chain: Chain, blocks: tuple[int, int], kind: str) -> None:
+        told = [one for one, kind_ in self._watch.kinds.items() if kind_ in _TOLD]
+        books.tell(session, chain, told, blocks, kind, self._clock())
+
+    # -- back --------------------------------------------------------------------------------------
+
+    def _is_undone(self, chain: Chain, head: BlockHeader) -> bool:
+        """Whether the node's newest block is not ours although we are as far.
+
+        A node that is behind (one of several behind a balancer) has undone nothing.
+        """
+        if head.number > chain.cursor_number:
+            return False
+        if head.number == chain.cursor_number:
+            return head.hash != chain.cursor_hash
+        with self._database.read() as session:
+            ours = books.stored_hashes(session, self._chain_id, head.number, head.number)
+        return head.number in ours and ours[head.number] != head.hash
+
+    def _has_moved(self, chain: Chain) -> bool:
+        """Answers did not fit together: rewind if the node has another block where we have ours."""
+        self._ahead.forget()
+        newest = self._client.header(chain.cursor_number) if chain.cursor_number >= 0 else None
+        if newest is None or newest.hash == chain.cursor_hash:
+            return False
+        return self._rewind(chain)
+
+    def _rewind(self, chain: Chain) -> bool:
+        self.check_pinned()
+        self._ahead.forget()
+        self._ahead_of_scan.forget()
+        number, block_hash = self._common_ancestor(chain.cursor_number)
+        depth, now = chain.cursor_number - number, self._clock()
+        about = {"reorgs": chain.reorgs + 1, "reorg_depth": depth, "reorg_at": now}
+        levels = {
+            "confirmed_number": min(chain.confirmed_number, number),
+            "final_number": min(chain.final_number, number),
+        }
+        with self._database.write() as session:
+            place = {"cursor_number": number, "cursor_hash": block_hash}
+            books.move(session, chain, **place, **levels, **about)
+            self._tell(session, chain, (number, chain.confirmed_number), "chain.reorged")
+            books.orphan(session, self._chain_id, number)
+        log.warning("index.reorg chain=%s depth=%s ancestor=%s", self._chain_id, depth, number)
+        if chain.final_number > number:
+            log.error("index.final_undone chain=%s depth=%s", self._chain_id, depth)
+        return True
+
+    def _common_ancestor(self, newest: int) -> tuple[int, str]:
+        """Number and hash of the newest stored block that the node still has; -1 for none."""
+        while newest >= self._start:
+            oldest = max(self._start, newest - _STEP_BACK + 1)
+            with self._database.read() as session:
+                ours = books.stored_hashes(session, self._chain_id, oldest, newest)
+            theirs = self._client.headers(range(oldest, newest + 1))
+            for header in reversed(theirs):
+                if header is not None and ours.get(header.number) == header.hash:
+                    return header.number, header.hash
+            newest = oldest - 1
+        return -1, ""
+
+    # -- what is read below the cursor -------------------------------------------------------------
+
+    def _scan(self) -> bool:
+        """One range for an address that was added, or of a replay; True if there is more of it."""
+        with self._database.read() as session:
+            chain = session.get_one(Chain, self._chain_id)
+            scan = books.open_scan(session, self._chain_id)
+        if scan is None or chain.watch_version != self._version:
+            return scan is not None
+        if scan.next_number > scan.last_number:
+            with self._database.write() as session:
+                books.move_scan(session, scan, scan.last_number, self._clock())
+            return True
+        self._scan_watch = self._watch.only(scan.address) if scan.address else self._watch
+        span = self._ahead_of_scan.take(scan.next_number, scan.last_number)
+        self._write_scan(chain, scan, span)
+        return True
+
+    def _write_scan(self, chain: Chain, scan: IndexScan, span: Span) -> None:
+        first, last, now = span.headers[0].number, span.headers[-1].number, self._clock()
+        with self._database.write() as session:
+            # Unchanged: since it was read, no reorg has changed which blocks stand.
+            moved = books.move(session, chain, events=chain.events + span.logs)
+            if not self._fits(session, span):
+                raise Moved
+            added = books.store(session, self._chain_id, span, again=True)
+            books.note_findings(session, self._chain_id, span, now)
+            for kind, upto in books.levels_told(chain):
+                self._tell(session, moved, (first - 1, min(last, upto)), kind)
+            books.move_scan(session, scan, last, now)
+        if added and scan.address is None:
+            log.warning("index.replay_found chain=%s rows=%s upto=%s", self._chain_id, added, last)
+
+    def _fits(self, session: Session, span: Span) -> bool:
+        """Whether the blocks are those that stand here, or lead to them."""
+        first, last = span.headers[0], span.headers[-1]
+        ours = books.stored_hashes(session, self._chain_id, first.number - 1, last.number + 1)
+        if first.number - 1 in ours and ours[first.number - 1] != first.parent_hash:
+            return False
+        return all(ours.get(one.number, one.hash) == one.hash for one in span.headers)
+
+    # -- gaps --------------------------------------------------------------------------------------
+
+    def _note(self, gap: Incomplete) -> None:
+        self._ahead.forget()
+        self._ahead_of_scan.forget()
+        is_witness = isinstance(gap, WitnessDiffers)
+        code = GapCode.WITNESS_DIFFERS if is_witness else GapCode.UNPROVEN
+        with self._database.write() as session:
+            place = (self._chain_id, code, gap.number)
+            books.note_gap(session, *place, gap.problem, self._clock())
+        log.error("index.gap chain=%s %s", self._chain_id, gap)

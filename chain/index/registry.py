@@ -1,0 +1,109 @@
+"""Which addresses are watched. It can grow while the index runs: what is added is read from its
+start in scans below the cursor, and from the cursor on with everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from chain.client import BlockHeader, ChainClient
+from chain.facts import Facts
+from chain.index import books
+from chain.permits import claims
+from returns.columns import insert_into
+from returns.errors import WatchRefused
+from returns.tables import Chain, WatchedContract
+from returns.tables.chain import CHAINS
+from returns.words import WatchKind
+
+#: ERC-165 ids of ERC-721 and ERC-1155.
+_TOKEN_INTERFACES = (bytes.fromhex("80ac58cd"), bytes.fromhex("d9b67a26"))
+
+
+def begin(
+    session: Session,
+    anchor: BlockHeader,
+    chain_id: int,
+    ours: Mapping[str, WatchKind],
+    now: datetime,
+) -> Chain:
+    """Pin the chain to its anchor unless it is, and watch our own contracts from there."""
+    pin = insert_into(session, Chain).values(
+        **Chain(
+            chain_id=chain_id, anchor_number=anchor.number, anchor_hash=anchor.hash
+        ).model_dump()
+    )
+    pinned = session.connection().execute(pin.on_conflict_do_nothing().returning(CHAINS.c.chain_id))
+    if pinned.first() is not None:
+        for one in _rows(session, chain_id):
+            # Added before there was anything to be below of.
+            books.add_scan(session, chain_id, one.address, one.since_block, anchor.number - 1, now)
+    for address, kind in ours.items():
+        add(session, chain_id, address, kind, anchor.number, now)
+    return session.get_one(Chain, chain_id, populate_existing=True)
+
+
+def add(
+    session: Session,
+    chain_id: int,
+    address: str,
+    kind: WatchKind,
+    since: int,
+    now: datetime,
+    merchant_id: UUID | None = None,
+) -> bool:
+    """Watch an address from a block on; False if it was watched already."""
+    if session.get(WatchedContract, (chain_id, address)) is not None:
+        return False
+    # Locks the cursor: whoever is reading without this address will not be able to move it.
+    grown = sa.update(CHAINS).where(CHAINS.c.chain_id == chain_id)
+    grown = grown.values(watch_version=CHAINS.c.watch_version + 1)
+    cursors = grown.returning(CHAINS.c.cursor_number, CHAINS.c.anchor_number)
+    read_to = session.connection().execute(cursors).one_or_none()
+    row = WatchedContract(
+        chain_id=chain_id, address=address, kind=kind, since_block=since, added_at=now
+    )
+    row.merchant_id = merchant_id
+    session.add(row)
+    if read_to is not None:
+        cursor, anchor = read_to
+        books.add_scan(session, chain_id, address, since, max(cursor, anchor - 1), now)
+    session.flush()
+    return True
+
+
+def watched(session: Session, chain_id: int) -> dict[str, WatchKind]:
+    """Every address that is watched, by what it is."""
+    return {one.address: one.kind for one in _rows(session, chain_id)}
+
+
+def _rows(session: Session, chain_id: int) -> list[WatchedContract]:
+    query = select(WatchedContract).where(WatchedContract.chain_id == chain_id)
+    return list(session.exec(query))
+
+
+def check(client: ChainClient, address: str, kind: WatchKind, since: int) -> None:
+    """Whether an address can be watched as this. Raises `WatchRefused`; nothing is written."""
+    head = client.newest()
+    if since > head.number:
+        problem = f"block {since} is in the future, the newest is {head.number}"
+        raise WatchRefused(address=address, problem=problem)
+    if kind is WatchKind.TREASURY:
+        return
+    if not client.code(address):
+        raise WatchRefused(address=address, problem="there is no contract at it")
+    if kind is WatchKind.COLLECTION and not _is_collection(client, address, head):
+        problem = "it does not say that it is ERC-721 or ERC-1155 (ERC-165)"
+        raise WatchRefused(address=address, problem=problem)
+
+
+def _is_collection(client: ChainClient, address: str, head: BlockHeader) -> bool:
+    facts = Facts(client, head)
+    asked = [claims(address, one) for one in _TOKEN_INTERFACES]
+    facts.learn(asked)
+    return any(facts.one(question, "bool") for question in asked)
