@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from api import cli_relay, supervisor
+from api import cli_index, cli_relay, supervisor
 from api.terminal import Slug, err, give_up, opened_runtime, out, refusals
 from api.v1 import break_view
 from returns import migrate
@@ -27,6 +27,7 @@ from settlement.settings import load_deployer_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The returns desk.")
 imports = typer.Typer(no_args_is_help=True, help="Bring data in.")
 app.add_typer(imports, name="import")
+app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_relay.app, name="relay")
 
 Role = Annotated[str | None, typer.Option(help="Address; instead of the file's.")]
@@ -255,6 +256,7 @@ def indexer(pause: Annotated[float, typer.Option(help="Seconds between looks.")]
             try:
                 if runtime.indexer.step():
                     continue
+                runtime.holder_samples.look()
             except (Unavailable, LeaseLost) as problem:
                 err.print(f"indexer.interrupted problem={problem}", highlight=False)
                 time.sleep(1)

@@ -8,13 +8,14 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.door import RuntimeDep
-from returns import reads, relay_reads
+from returns import chain_reads, reads, relay_reads
+from returns.chain_reads import IndexStatus
 from returns.relay_reads import LaneStatus
 from settlement.runtime import Runtime
 
@@ -53,6 +54,7 @@ class _Books(Collector):
             now = self._runtime.clock()
             counts = reads.counts(session)
             lanes = relay_reads.lanes(session)
+            indexes = chain_reads.index_status(session)
             waiting = relay_reads.waiting_since(session, self._runtime.chains, now)
         for name, (label, values) in counts.items():
             family = GaugeMetricFamily(f"undrop_{name}", f"Number by {label}", labels=[label])
@@ -61,6 +63,7 @@ class _Books(Collector):
             yield family
         yield from _of_lanes(lanes, now, self._runtime.settings.relay_stuck_seconds)
         yield _of_waiting(waiting, now)
+        yield from _of_indexes(indexes, now)
 
 
 def _of_lanes(
@@ -88,6 +91,35 @@ def _of_waiting(waiting: dict[int, datetime], now: datetime) -> GaugeMetricFamil
     for chain_id, since in waiting.items():
         family.add_metric([str(chain_id)], (now - since).total_seconds())
     return family
+
+
+def _of_indexes(indexes: Sequence[IndexStatus], now: datetime) -> Iterable[Metric]:
+    """Read from what the indexer has written: it may be dead, and then it was long ago."""
+    gauges: dict[str, tuple[str, Callable[[IndexStatus], float | None]]] = {
+        "lag_blocks": ("Blocks that the node has and the index has not", lambda one: one.lag),
+        "seen_seconds": ("Since the node was last looked at", lambda one: one.looked_s(now)),
+        "reorg_depth_blocks": ("Of the last reorg", lambda one: one.chain.reorg_depth),
+        "open_gaps": ("Blocks that are not known to be complete", lambda one: one.open_gaps),
+        "open_scans": ("Ranges still to be read below the cursor", lambda one: one.open_scans),
+    }
+    counters: dict[str, tuple[str, Callable[[IndexStatus], float]]] = {
+        "events": ("Logs that were read", lambda one: one.chain.events),
+        "reorgs": ("Reorgs that were walked back", lambda one: one.chain.reorgs),
+        "rpc_calls": ("Calls to the node", lambda one: one.chain.rpc_calls),
+        "rpc_bytes": ("Bytes of its answers", lambda one: one.chain.rpc_bytes),
+    }
+    for name, (told, look) in gauges.items():
+        gauge = GaugeMetricFamily(f"undrop_index_{name}", told, labels=["chain_id"])
+        for one in indexes:
+            value = look(one)
+            if value is not None:
+                gauge.add_metric([str(one.chain.chain_id)], value)
+        yield gauge
+    for name, (told, count) in counters.items():
+        counter = CounterMetricFamily(f"undrop_index_{name}", told, labels=["chain_id"])
+        for one in indexes:
+            counter.add_metric([str(one.chain.chain_id)], count(one))
+        yield counter
 
 
 class CountRequests:

@@ -12,7 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from api.door import CallerDep, RuntimeDep
 from api.problems import problem
 from returns import reads
+from returns.chain_reads import token_view
 from returns.idempotency import check_key, request_hash
+from returns.ids import parse_token
 from returns.tables import Break
 from settlement.broker import INBOX
 from settlement.commands import authorizations, cases, intake, orders, returnability, webhooks
@@ -29,6 +31,9 @@ from settlement.commands.inputs import (
 )
 
 router = APIRouter(prefix="/v1")
+
+#: A token's name as the addresses of this interface have it.
+_EXAMPLE = "eip155:1/erc721:0xbc4ca0eda7647a8ab7c2061c2e118a18a936f13d/42"
 
 Rma = Annotated[str, Path(max_length=32)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
@@ -165,6 +170,26 @@ def post_review(runtime: RuntimeDep, caller: CallerDep, rma: Rma, body: ReviewIn
     """Approve or deny a line in review, with a written reason."""
     caller.require("reviews:write")
     return cases.decide_review(runtime, caller, rma, body)
+
+
+@router.get("/tokens/{caip19:path}", tags=["tokens"])
+def get_token(
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    caip19: Annotated[str, Path(max_length=160, examples=[_EXAMPLE])],
+    block: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+) -> dict[str, Any]:
+    """Who holds a token of a watched collection, at a block or now, and how it came there.
+
+    From the index alone. `level` says how far a fact can be relied on (provisional, confirmed,
+    final), `complete` whether every block up to there has been read without a gap. A `price` is
+    what the sale in the same transaction paid, in minor units; prices of orders are for their
+    merchant's keys.
+    """
+    caller.require("returns:read")
+    merchant_id = caller.merchant_id if caller.order_id is None else None
+    with runtime.database.read() as session:
+        return token_view(session, parse_token(caip19), block, merchant_id)
 
 
 @router.get("/reconciliation", tags=["finance"])

@@ -13,10 +13,12 @@ from sqlmodel import Session
 
 from custody import holds
 from custody.calls import LEG_OF_EVENT
+from returns import locks
 from returns.ids import from_bytes32
-from returns.tables import InboxItem, Leg, ReturnLine
+from returns.tables import Block, InboxItem, Leg, ReturnLine
 from returns.words import ChainLevel, LegKind
-from settlement import legs
+from settlement import legs, sales
+from settlement.legs import Sighting
 from settlement.plans import Terms
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,15 @@ def handle(session: Session, terms: Terms, item: InboxItem, now: datetime) -> No
 
 def _chain_shows(level: ChainLevel) -> Callable[..., None]:
     def shown(session: Session, terms: Terms, event: dict[str, Any], now: datetime) -> None:
+        if event["name"] == "OrderFulfilled":
+            _chain_sold(session, terms, event, level, now)
         line = _line(session, event)
         if line is None:
+            return
+        # Under the lock: what a reorg undoes from here on is told, and waits for the same line.
+        locks.lock_line(session, line.id)
+        if not _stands(session, terms, event):
+            log.info("chain.outdated event=%s line=%s", event["name"], line.id)
             return
         chain_id = terms.deployment.chain_id
         holds.record(session, line, event["name"], event["args"], chain_id, now)
@@ -38,8 +47,7 @@ def _chain_shows(level: ChainLevel) -> Callable[..., None]:
             legs.reclaimed(session, line.id, now)
         kind = LEG_OF_EVENT.get(event["name"])
         if kind is not None:
-            place = (event["tx_hash"], event["block_number"])
-            legs.observed(session, terms, line.id, kind, level, *place, now)
+            legs.observed(session, terms, line.id, kind, level, _sighting(event), now)
 
     return shown
 
@@ -53,7 +61,26 @@ def _chain_undid(session: Session, _terms: Terms, event: dict[str, Any], now: da
     if event["name"] == "Reclaimed":
         legs.unreclaimed(session, line.id, now)
     if kind is not None:
-        legs.undone(session, line.id, kind, event["block_number"], now)
+        legs.undone(session, line.id, kind, _sighting(event), now)
+
+
+def _chain_sold(
+    session: Session, terms: Terms, event: dict[str, Any], level: ChainLevel, now: datetime
+) -> None:
+    """A sale becomes an order once nothing can undo it: orders have no way back."""
+    if level is ChainLevel.FINAL and _stands(session, terms, event):
+        sales.record(session, terms.deployment, event, now)
+
+
+def _stands(session: Session, terms: Terms, event: dict[str, Any]) -> bool:
+    """Whether the event's block is still of the chain: it may have been undone while it waited."""
+    key = (terms.deployment.chain_id, event["block_hash"])
+    block = session.get(Block, key, populate_existing=True)
+    return block is not None and block.canonical and block.orphaned_times == event["orphaned_times"]
+
+
+def _sighting(event: dict[str, Any]) -> Sighting:
+    return Sighting(event["tx_hash"], event["block_number"], event["block_hash"], event["depth"])
 
 
 def _relay_failed(session: Session, _terms: Terms, fact: dict[str, Any], now: datetime) -> None:

@@ -8,6 +8,8 @@ is the ledger itself. What happened comes back through the inbox and ends in `ob
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -49,6 +51,21 @@ _DONE = frozenset({LegState.CONFIRMED, LegState.FINAL})
 _LEVEL_STATE = {ChainLevel.CONFIRMED: LegState.CONFIRMED, ChainLevel.FINAL: LegState.FINAL}
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where the chain shows an effect. `depth`: blocks on top of it, its own included."""
+
+    tx_hash: str
+    block_number: int
+    block_hash: str
+    depth: int
+
+    def details(self) -> dict[str, str]:
+        """For the customer's timeline."""
+        place = {"block": str(self.block_number), "depth": str(self.depth)}
+        return {"transaction": self.tx_hash, **place}
+
+
 def begin(session: Session, terms: Terms, line: ReturnLine, actor: str, now: datetime) -> None:
     """Start the first leg of a line whose authorization has been signed."""
     first = plans.steps(line.remedy, line.disposition)[0]
@@ -63,10 +80,13 @@ def start(
     actor: str,
     reason: str,
     now: datetime,
+    details: Mapping[str, str] | None = None,
 ) -> None:
     """Store the intent of a leg and what makes it happen, and move the line with it."""
     if line.state is not step.state:
-        line = cases.advance(session, line.id, step.state, actor=actor, reason=reason, now=now)
+        line = cases.advance(
+            session, line.id, step.state, actor=actor, reason=reason, now=now, details=details
+        )
     earlier = _attempts(session, line.id, step.kind)
     if earlier and earlier[-1].state is not LegState.FAILED:
         # Under way already, or done while a person was looking: then the next one is due.
@@ -203,8 +223,7 @@ def observed(
     line_id: UUID,
     kind: LegKind,
     level: ChainLevel,
-    tx_hash: str,
-    block_number: int,
+    seen: Sighting,
     now: datetime,
 ) -> None:
     """The chain shows a leg's effect, confirmed or final."""
@@ -216,7 +235,8 @@ def observed(
     before, state = leg.state, _LEVEL_STATE[level]
     if before is LegState.FINAL or before is state:
         return
-    leg.reference, leg.block_number = tx_hash, block_number
+    leg.reference, leg.block_number = seen.tx_hash, seen.block_number
+    leg.block_hash, leg.depth = seen.block_hash, seen.depth
     if _reaches(plans.step_of(line.remedy, line.disposition, kind), before, level):
         _complete(session, terms, line, leg, state, now)
     else:
@@ -257,9 +277,7 @@ def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None
         cases.advance(session, line.id, to, actor=ACTOR, reason=problem, now=now)
 
 
-def undone(
-    session: Session, line_id: UUID, kind: LegKind, block_number: int, now: datetime
-) -> None:
+def undone(session: Session, line_id: UUID, kind: LegKind, seen: Sighting, now: datetime) -> None:
     """A reorg took a confirmed effect back; the relayer sends its bytes again.
 
     Told late, when the effect stands in another block already, it changes nothing.
@@ -269,14 +287,15 @@ def undone(
     if not attempts or attempts[-1].state not in _DONE:
         return
     leg = locks.lock_leg(session, attempts[-1].id)
-    if leg.block_number != block_number:
+    if leg.block_hash != seen.block_hash:
         return
-    leg.state, leg.block_number, leg.updated_at = LegState.SENT, None, now
+    leg.state, leg.updated_at = LegState.SENT, now
+    leg.block_number = leg.block_hash = leg.depth = None
     bookings.unbook(session, line, leg, now)
     back = plans.step_of(line.remedy, line.disposition, kind).state
     if line.state is not back:
-        reason = "a reorg took the transaction back; it is sent again"
-        cases.advance(session, line.id, back, actor=ACTOR, reason=reason, now=now)
+        reason, details = "a reorg took the transaction back; it is sent again", seen.details()
+        cases.advance(session, line.id, back, actor=ACTOR, reason=reason, now=now, details=details)
 
 
 def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:
@@ -344,7 +363,8 @@ def _go_on(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: date
         _advance(session, line, LineState.IN_CUSTODY, "the escrow holds the token", leg, now)
     following = plans.step_after(line.remedy, line.disposition, leg.kind)
     if following is not None:
-        start(session, terms, line, following, ACTOR, f"{leg.kind.value} is done", now)
+        reason = f"{leg.kind.value} is done"
+        start(session, terms, line, following, ACTOR, reason, now, _details(leg))
     elif leg.kind is LegKind.RELEASE:
         _advance(session, line, LineState.RETURNED, "the token is back with its holder", leg, now)
         bookings.withdraw_grant(session, line, now)
@@ -355,8 +375,16 @@ def _go_on(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: date
 def _advance(
     session: Session, line: ReturnLine, to: LineState, reason: str, leg: Leg, now: datetime
 ) -> None:
-    details = {"transaction": leg.reference} if leg.reference else {}
+    details = _details(leg)
     cases.advance(session, line.id, to, actor=ACTOR, reason=reason, now=now, details=details)
+
+
+def _details(leg: Leg) -> dict[str, str]:
+    """What the timeline says of where a leg's effect is."""
+    if leg.reference is None or leg.block_number is None:
+        return {"transaction": leg.reference} if leg.reference else {}
+    place = (leg.block_number, leg.block_hash or "", leg.depth or 0)
+    return Sighting(leg.reference, *place).details()
 
 
 def _hand_over(session: Session, line: ReturnLine, leg: Leg, problem: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from celery import Celery
 from chain.client import ChainClient
 from chain.contracts import Deployment
 from chain.index.indexer import Finality, Indexer
+from chain.index.samples import HolderSamples
 from chain.local import OPERATOR, anvil_keys
 from chain.relay.fleet import Fleet
 from chain.relay.guard import Guard, escrow_rules
@@ -146,6 +147,12 @@ class Runtime:
         )
 
     @cached_property
+    def holder_samples(self) -> HolderSamples:
+        """What holds the index against the chain."""
+        parts = (self.database, self.client, self.settings.chain_id, self.clock)
+        return HolderSamples(*parts)
+
+    @cached_property
     def processors(self) -> dict[str, Processor]:
         """Payment processors by name."""
         settings = self.settings
@@ -181,4 +188,6 @@ class Runtime:
 
     def close(self) -> None:
         """Give connections back."""
+        if "indexer" in vars(self):
+            self.indexer.close()
         self.database.close()

@@ -225,6 +225,14 @@ def note_gap(
     session.connection().execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
+def close_gap(session: Session, chain_id: int, code: GapCode, problem: str, now: datetime) -> None:
+    """What was noted with these words is not so any more."""
+    gaps = INDEX_GAPS.c
+    closed = sa.update(INDEX_GAPS).where(gaps.chain_id == chain_id, gaps.resolved_at.is_(None))
+    closed = closed.where(gaps.code == code, gaps.problem == problem)
+    session.connection().execute(closed.values(resolved_at=now))
+
+
 def note_findings(session: Session, chain_id: int, span: Span, now: datetime) -> None:
     """What was odd about blocks that are read now; what was open about them is not any more."""
     first, last = span.headers[0].number, span.headers[-1].number

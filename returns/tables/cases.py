@@ -105,6 +105,8 @@ class Leg(SQLModel, table=True):
     recipient: str | None = Field(default=None, max_length=128)
     reference: str | None = Field(default=None, max_length=128, description="refund id or tx hash")
     block_number: int | None = Field(default=None, sa_type=sa.BigInteger)
+    block_hash: str | None = Field(default=None, max_length=66)
+    depth: int | None = Field(default=None, description="blocks on top and its own, when told")
     error: str | None = Field(default=None, max_length=1000)
     created_at: datetime = Field(sa_type=UtcTime)
     updated_at: datetime = Field(sa_type=UtcTime)

@@ -41,18 +41,29 @@ class _Rows:
 
 def put_orders(runtime: Runtime, merchant_id: UUID, orders: list[OrderIn]) -> list[OrderResult]:
     """Store what is new, recognise what is known, refuse what differs; results in order."""
-    now = runtime.clock()
+    chain_id, processors = runtime.settings.chain_id, frozenset(runtime.processors)
     with runtime.database.write() as session:
-        known = _known(session, merchant_id, orders)
-        claimed = _claimed(session, merchant_id, orders)
-        processors = frozenset(runtime.processors)
-        results = [_judge(order, known, claimed, processors) for order in orders]
-        stored = [
-            _rows(runtime.settings.chain_id, merchant_id, order, now)
-            for order, result in zip(orders, results, strict=True)
-            if result.result == STORED
-        ]
-        _insert(session, stored)
+        return store_orders(session, chain_id, merchant_id, orders, processors, runtime.clock())
+
+
+def store_orders(
+    session: Session,
+    chain_id: int,
+    merchant_id: UUID,
+    orders: list[OrderIn],
+    processors: frozenset[str],
+    now: datetime,
+) -> list[OrderResult]:
+    """The same within the caller's transaction. `processors`: those that can take a card."""
+    known = _known(session, merchant_id, orders)
+    claimed = _claimed(session, merchant_id, orders)
+    results = [_judge(order, known, claimed, processors) for order in orders]
+    stored = [
+        _rows(chain_id, merchant_id, order, now)
+        for order, result in zip(orders, results, strict=True)
+        if result.result == STORED
+    ]
+    _insert(session, stored)
     return results
 
 

@@ -27,6 +27,7 @@ from returns import migrate
 from returns.errors import ContractsMissing, FieldInvalid, SettingsInvalid
 from returns.money import iso_number
 from returns.tables import Chain, Merchant, PolicyRow
+from settlement.commands import index
 from settlement.runtime import Runtime
 from triage.policy import parse_policy
 
@@ -140,6 +141,7 @@ def open_locally(runtime: Runtime, merchant: Merchant, vault: str) -> Merchant:
         deploy.by_two_people(client, keys[ADMIN], keys[SECOND_ADMIN], escrow, change)
     if deploy.float_of(client, escrow, vault, NATIVE) < _FLOAT_WEI:
         deploy.fund_coin(client, keys[TREASURER], escrow, vault, _FLOAT_WEI)
+    index.watch_merchant(runtime, merchant.id, vault)
     with runtime.database.write() as session:
         row = session.get_one(Merchant, merchant.id)
         row.vault = vault

@@ -16,7 +16,7 @@ from sqlmodel import Session, SQLModel, select
 
 from returns import idempotency, ids, ledger, reads, work
 from returns.db import Database
-from returns.tables import Leg, Merchant, Order, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import Block, Leg, Merchant, Order, RelayTransaction, ReturnCase, ReturnLine
 from returns.words import LegKind, RelayState
 from settlement.commands import authorizations, cases, intake, orders, setup, webhooks
 from settlement.commands.access import SCOPES, Caller
@@ -59,7 +59,7 @@ class Desk:
         self.shop = Caller(self.merchant.id, "key:shop", frozenset(SCOPES))
         self.staff = Caller(self.merchant.id, "key:staff", frozenset(SCOPES))
         self._told: dict[tuple[str, int], int] = {}
-        self._orphaned: dict[tuple[str, int], int] = {}
+        self._orphaned: dict[str, int] = {}
         self._count = 0
 
     # -- people --------------------------------------------------------------------------------
@@ -146,26 +146,50 @@ class Desk:
     def deliver(self, block: FakeBlock, index: int, kind: str) -> bool:
         """One inbox row as the indexer writes it."""
         tx, name, args = block.facts[index]
-        payload = {"name": name, "args": {k: _plain(v) for k, v in args.items()}}
-        again = self._orphaned.get((block.hash, index), 0)
+        again = self._orphaned.get(block.hash, 0)
+        payload = {
+            "name": name,
+            "args": {k: _plain(v) for k, v in args.items()},
+            "tx_hash": tx,
+            "log_index": index,
+            "block_number": block.number,
+            "block_hash": block.hash,
+            "orphaned_times": again,
+            "depth": self.chain.blocks[-1].number - block.number + 1,
+        }
         with self.runtime.database.write() as session:
+            self._keep(session, block)
             return work.receive(
                 session,
                 source=f"chain:{DEPLOYMENT.chain_id}",
                 external_id=f"{block.hash}:{index}:{again}:{kind}",
                 kind=kind,
-                payload=json.dumps(payload | {"tx_hash": tx, "block_number": block.number}),
+                payload=json.dumps(payload),
                 now=self.clock(),
             )
+
+    def _keep(self, session: Session, block: FakeBlock) -> Block:
+        """The block's row, which stands until a reorg."""
+        key = (DEPLOYMENT.chain_id, block.hash)
+        row = session.get(Block, key)
+        if row is None:
+            place = {"number": block.number, "parent_hash": ""}
+            row = Block(chain_id=key[0], hash=block.hash, at=self.clock(), **place)
+            session.add(row)
+        return row
 
     def reorg(self, depth: int, *, again: bool = True) -> None:
         """The newest blocks are gone; what they held is mined again unless told otherwise."""
         gone = self.chain.drop(depth)
+        with self.runtime.database.write() as session:
+            for block in gone:
+                self._keep(session, block).canonical = False
         # The newest fact first, as the indexer tells it.
         for block in sorted(gone, key=lambda one: one.number, reverse=True):
             for index in reversed(range(len(block.facts))):
                 if self._told.pop((block.hash, index), 0):
                     self.deliver(block, index, "chain.reorged")
+            self._orphaned[block.hash] = self._orphaned.get(block.hash, 0) + 1
         calls = [call for block in gone for call in block.calls]
         for call in calls if again else []:
             self.chain.mine([call], int(self.clock().timestamp()))
@@ -253,9 +277,10 @@ class Desk:
         return {key: value for key, value in found.items() if value}
 
     def count_all(self) -> dict[str, int]:
-        """Rows of every table: what "nothing was stored" compares."""
+        """Rows by table but for blocks, which the chain brings: what "nothing stored" says."""
+        tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "block"]
         with self.runtime.database.read() as session:
-            return {t.name: _count(session, t) for t in SQLModel.metadata.sorted_tables}
+            return {table.name: _count(session, table) for table in tables}
 
 
 def order_body(

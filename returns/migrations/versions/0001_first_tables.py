@@ -928,6 +928,8 @@ def upgrade() -> None:
         sa.Column("recipient", sa.String(length=128), nullable=True),
         sa.Column("reference", sa.String(length=128), nullable=True),
         sa.Column("block_number", sa.BigInteger(), nullable=True),
+        sa.Column("block_hash", sa.String(length=66), nullable=True),
+        sa.Column("depth", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(length=1000), nullable=True),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.Column("updated_at", columns.UtcTime(), nullable=False),

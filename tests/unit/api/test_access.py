@@ -23,7 +23,7 @@ PUBLIC = {
     ("GET", "/openapi.json"): "the documentation",
     ("GET", "/"): "a page",
     ("GET", "/shop"): "a page",
-    ("GET", "/shop/token/{number:path}"): "the demo shop's back end, local use only",
+    ("GET", "/shop/token/{number}"): "the demo shop's back end, local use only",
     ("GET", "/console"): "a page; it reads nothing without a key",
 }
 
@@ -42,6 +42,7 @@ SCOPE = {
     ("GET", "/v1/reviews"): "reviews:read",
     ("POST", "/v1/reviews/{rma}/decision"): "reviews:write",
     ("GET", "/v1/reconciliation"): "reconciliation:read",
+    ("GET", "/v1/tokens/{caip19}"): "returns:read",
     ("POST", "/v1/relay/transactions"): "relay:write",
     ("GET", "/v1/relay/transactions"): "relay:read",
     ("GET", "/v1/relay/transactions/{relay_id}"): "relay:read",
@@ -69,7 +70,9 @@ def routes(door: Door) -> set[tuple[str, str]]:
         found = set()
         for route in router.routes:
             if isinstance(route, APIRoute):
-                found |= {(method, prefix + route.path) for method in route.methods}
+                found |= {
+                    (method, prefix + route.path.replace(":path", "")) for method in route.methods
+                }
         return found
 
     paths = door.http.app.openapi()["paths"]
@@ -85,6 +88,7 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
                 "reason": "other", "remedy": "store_credit"}  # fmt: skip
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
+    names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
     return door.send(method, path.format(**names), key, json=body, headers=headers)
 
 
