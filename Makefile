@@ -70,6 +70,10 @@ test: install ## Run all tests; those that need a server are skipped, saying so,
 bench-core: install ## What one signature check and one decision cost
 	@$(BIN)/python -m tests.bench.bench_core
 
+.PHONY: bench-index
+bench-index: install ## The index against the bare node, a script and the library [EVENTS=n]
+	@$(BIN)/python -m tests.bench.bench_index
+
 .PHONY: bench-relayer
 bench-relayer: install ## The relayer against the node's ceiling, a script and a loop [TRANSACTIONS=n]
 	@$(BIN)/python -m tests.bench.bench_relayer
