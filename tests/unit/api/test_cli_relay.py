@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,47 +12,13 @@ import stores
 from desk import Desk, build
 from fake_chain import DEPLOYMENT
 from relay_desk import DOLLAR, LANE, SHOPPER, STRANGER, TRANSFER
-from typer.testing import CliRunner, Result
+from terminals import Terminal
 
-from api.cli import app
 from chain.addresses import to_checksum
 from returns.tables import AuditRow, Lane, Merchant, RelayRule, RelaySlot, RelayTransaction
 from returns.words import RelayState, SlotState
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
-
-
-class Terminal:
-    """A desk with somebody at its command line."""
-
-    def __init__(self, desk: Desk, home: Path) -> None:
-        self.desk = desk
-        DEPLOYMENT.save(home / "deployment-31337.json")
-        self._environ = {
-            **{name: "" for name in os.environ if name.startswith("UNDROP_")},
-            "UNDROP_HOME": str(home),
-            "UNDROP_DATABASE_URL": desk.runtime.settings.database_url,
-            # Nobody listens there, and unit tests open no sockets.
-            "UNDROP_RPC_URL": "http://127.0.0.1:1",
-            "COLUMNS": "300",
-        }
-
-    def run(self, *words: str, **environ: str) -> Result:
-        return CliRunner().invoke(app, list(words), env={**self._environ, **environ})
-
-    def done(self, *words: str) -> str:
-        result = self.run(*words)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    def refused(self, *words: str, **environ: str) -> str:
-        """One sentence (and what to do) on the error stream; every table as it was."""
-        before = self.desk.count_all()
-        result = self.run(*words, **environ)
-        assert (result.exit_code, result.stdout) == (1, ""), result.output
-        assert "Traceback" not in result.stderr
-        assert self.desk.count_all() == before
-        return result.stderr.strip()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from desk import ADDRESSES, FINAL, Desk
 from fake_chain import DEPLOYMENT
 from sqlmodel import col, update
 
-from returns import work
+from returns import reads, work
 from returns.tables import Event, Hold, InboxItem, JournalEntry, Leg
 from returns.words import HoldState, LegKind, LegState, LineState
 
@@ -194,6 +194,35 @@ class TestReorg:
         assert [entry.kind for entry in desk.rows(JournalEntry)] == [
             "grant", "swap", "swap.reversed", "swap.2",
         ]  # fmt: skip
+
+    def test_what_was_undone_while_it_waited_is_not_applied(self, desk: Desk) -> None:
+        rma = signed(desk, tender="wallet")
+        desk.relay()
+        desk.tell(blocks=0)
+        desk.reorg(1, again=False)
+        before, moves = desk.balances(), desk.states(rma)
+        desk.work()
+        assert inbox_is_done(desk)
+        assert (desk.balances(), desk.states(rma)) == (before, moves)
+        assert desk.leg(rma, LegKind.SWAP).state is LegState.PLANNED
+
+    def test_the_timeline_shows_block_and_depth_of_what_was_seen_and_undone(
+        self, desk: Desk
+    ) -> None:
+        rma = signed(desk, tender="wallet")
+        desk.relay()
+        desk.tell(blocks=0)
+        desk.work()
+        seen = desk.leg(rma, LegKind.SWAP)
+        desk.reorg(1, again=False)
+        desk.work()
+        with desk.runtime.database.read() as session:
+            case = reads.find_case(session, desk.merchant.id, rma, None)
+            *_, settled, undone = reads.timeline(session, case)
+        place = {"block": str(seen.block_number), "transaction": seen.reference}
+        assert settled.items() >= {"event": "return.line.settled", "depth": "1", **place}.items()
+        assert undone.items() >= {"event": "return.line.settling", **place}.items()
+        assert undone["reason"] == "a reorg took the transaction back; it is sent again"
 
     def test_reorgs_in_a_row_leave_one_booking(self, desk: Desk) -> None:
         rma = signed(desk, tender="wallet")
