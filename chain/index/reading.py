@@ -32,15 +32,21 @@ _SAMPLE_EVERY = 16
 
 #: How providers say that a range holds too many logs, or is too long: Infura and Alchemy by the
 #: number of results (-32005, "query returned more than 10000 results") and by the number of blocks
-#: (-32602, "range 1000000 exceeds limit of 10000"), Erigon ("narrow your filter"), QuickNode, BSC.
+#: (-32602, "range 1000000 exceeds limit of 10000"), Erigon ("narrow your filter"), Reth ("exceeds
+#: max results"), QuickNode ("is limited to a 10,000 range"), BSC.
 _TOO_MUCH = re.compile(
     r"more than \d+ results|response size|exceeds? .*(limit|range)|limit exceeded|too large"
+    r"|max results|limited to"
     r"|block range|range limit|too many (logs|results|blocks)|narrow your filter|query timeout",
     re.IGNORECASE,
 )
 #: Where the text names the blocks that would do, or how many: `[0x10, 0x20]`, `limit of 10000`.
 _BLOCKS = re.compile(r"\[(0x[0-9a-f]+), ?(0x[0-9a-f]+)\]", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:limit|max\w*)[^\d]{0,30}?(\d+)(?! *(results|logs))", re.IGNORECASE)
+#: A number of results is no number of blocks, and its first digits are none either.
+_AT_MOST = re.compile(
+    r"(?:limit|max)\w*(?:(?!results|logs)\D){0,30}?(\d[\d,]*+)(?!\w| *(?:results|logs))",
+    re.IGNORECASE,
+)
 _LIMIT_CODES = frozenset({-32005, -32602, -32600, -32000, -32614})
 
 _METHOD_UNKNOWN = -32601
@@ -259,5 +265,5 @@ def _blocks_in(text: str) -> int | None:
     if found := _BLOCKS.search(text):
         return max(1, int(found[2], 16) - int(found[1], 16) + 1)
     if found := _AT_MOST.search(text):
-        return max(1, int(found[1]))
+        return max(1, int(found[1].replace(",", "")))
     return None

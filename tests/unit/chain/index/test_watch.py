@@ -136,7 +136,7 @@ def test_only_is_one_address_and_what_it_was() -> None:
 
 # -- blooms ----------------------------------------------------------------------------------------
 
-#: An address of the Ethereum Foundation's tests, and the bits that their Python client names for it.
+#: An address of Ethereum's own tests, and the bits that their Python client names for it.
 KNOWN, KNOWN_BITS = "0x0f572e5295c57f15886f9b263e2f6d2d6c7b5ec6", (1323, 431, 1319)
 
 

@@ -1,0 +1,31 @@
+"""Faults that the index had, each with the promise that it broke; without a node."""
+
+from __future__ import annotations
+
+import pytest
+from raw_chain import CHAIN_ID, KINDS, RawChain, minted, refusing
+
+from chain.client import ChainClient
+from chain.index.reading import Reader, Span, TooMuch
+from chain.index.watch import Watch
+
+
+def read(client: ChainClient, witness: ChainClient | None = None) -> Span:
+    return Reader(client, CHAIN_ID, witness).read(1, 1, Watch(KINDS))
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "blocks"),
+    [
+        (-32602, "query exceeds max results 20000, retry with the range 1-5", None),
+        (-32005, "exceeds limit of 10000 results", None),
+        (-32614, "eth_getLogs is limited to a 10,000 range", 10_000),
+    ],
+)
+def test_a_limit_by_results_is_not_read_as_one_by_blocks(
+    code: int, text: str, blocks: int | None
+) -> None:
+    """`10000 results` gave 1,000 blocks, for good: the expression gave its last digit back."""
+    with pytest.raises(TooMuch) as limit:
+        read(RawChain().mine([minted(1)]).node(eth_getLogs=refusing(text, code)))
+    assert limit.value.blocks == blocks
