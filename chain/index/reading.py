@@ -152,9 +152,9 @@ class Reader:
         short = []
         for header, answer in zip(headers, answers, strict=True):
             receipts = self._receipts_of(header, answer)
-            proven = {
-                quantity(log["logIndex"]): log for log in _lowered(logs_in(header, receipts, watch))
-            }
+            for receipt in receipts:
+                receipt["logs"] = list(_lowered(receipt["logs"]))
+            proven = {quantity(log["logIndex"]): log for log in logs_in(header, receipts, watch)}
             told = logs.get(header.number, {})
             if told.keys() - proven.keys():
                 raise Incomplete(header.number, "its logs are not in its receipts")

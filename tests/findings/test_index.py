@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raw_chain import CHAIN_ID, KINDS, RawChain, minted, refusing
+from raw_chain import CHAIN_ID, COLLECTION, KINDS, STRANGER, RawChain, log, minted, refusing, topic
 
 from chain.client import ChainClient
 from chain.index.reading import Reader, Span, TooMuch
@@ -29,3 +29,14 @@ def test_a_limit_by_results_is_not_read_as_one_by_blocks(
     with pytest.raises(TooMuch) as limit:
         read(RawChain().mine([minted(1)]).node(eth_getLogs=refusing(text, code)))
     assert limit.value.blocks == blocks
+
+
+def test_a_node_that_writes_addresses_with_a_checksum_is_believed() -> None:
+    """What was told was in lower case and what receipts prove was not: a gap for ever."""
+    chain = RawChain().mine([log(STRANGER, topic(7)), minted(1)])
+    for receipt in chain.receipts.values():
+        for one in receipt["logs"]:
+            one["address"] = "0x" + one["address"][2:].upper()
+    span = read(chain.node())
+    assert [(row[8], row[9]) for row in span.rows.transfers] == [(COLLECTION, 1)]
+    assert span.short == []
