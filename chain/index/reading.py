@@ -101,7 +101,7 @@ class Reader:
             headers = _linked(answers[len(filters) :], first)
             logs = _by_block(headers, _wanted(answers[: len(filters)], watch))
             short = self._prove(headers, logs, watch)
-            self._sample(headers, logs, filters)
+            self._sample(headers, logs, filters, watch)
             return self._span(headers, logs, watch, short)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
@@ -177,7 +177,11 @@ class Reader:
     # -- a second node -----------------------------------------------------------------------------
 
     def _sample(
-        self, headers: Sequence[Header], logs: _Logs, filters: Iterable[dict[str, Any]]
+        self,
+        headers: Sequence[Header],
+        logs: _Logs,
+        filters: Iterable[dict[str, Any]],
+        watch: Watch,
     ) -> None:
         """Ask the witness for the same. One that is behind, or on another branch, says nothing."""
         self._reads += 1
@@ -194,7 +198,8 @@ class Reader:
         if any(isinstance(one, RpcError) for one in told):
             return
         theirs = {
-            (quantity(log["blockNumber"]), quantity(log["logIndex"])) for one in told for log in one
+            (quantity(log["blockNumber"]), quantity(log["logIndex"]))
+            for log in _wanted(told, watch)
         }
         ours = {(number, index) for number, found in logs.items() for index in found}
         if unlike := sorted(theirs ^ ours):

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from raw_chain import CHAIN_ID, COLLECTION, KINDS, STRANGER, RawChain, log, minted, refusing, topic
+from raw_chain import (
+    CHAIN_ID,
+    COLLECTION,
+    KINDS,
+    STRANGER,
+    TREASURY,
+    RawChain,
+    log,
+    minted,
+    refusing,
+    topic,
+)
 
 from chain.client import ChainClient
 from chain.index.reading import Reader, Span, TooMuch
@@ -40,3 +51,9 @@ def test_a_node_that_writes_addresses_with_a_checksum_is_believed() -> None:
     span = read(chain.node())
     assert [(row[8], row[9]) for row in span.rows.transfers] == [(COLLECTION, 1)]
     assert span.short == []
+
+
+def test_a_token_that_a_treasury_gets_is_no_difference_between_two_nodes() -> None:
+    """It is answered like an ERC-20, and left out; but not of what the second node answered."""
+    chain = RawChain().mine([minted(1), minted(2, STRANGER, to=TREASURY)])
+    assert [row[9] for row in read(chain.node(), chain.node()).rows.transfers] == [1]
