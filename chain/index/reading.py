@@ -166,7 +166,8 @@ class Reader:
     def _receipts_of(self, header: Header, answer: Any) -> list[dict[str, Any]]:
         if isinstance(answer, RpcError) and answer.code == _METHOD_UNKNOWN:
             calls = [("eth_getTransactionReceipt", (one,)) for one in header.transactions]
-            answer = self.client.batch(calls)
+            singly = self.client.batch(calls)
+            answer = next((one for one in singly if isinstance(one, RpcError)), singly)
         if isinstance(answer, RpcError):
             raise Incomplete(header.number, f"the node does not give its receipts: {answer}")
         if answer is None or any(not isinstance(one, dict) for one in answer):

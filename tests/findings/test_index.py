@@ -17,6 +17,7 @@ from raw_chain import (
 )
 
 from chain.client import ChainClient
+from chain.index.proof import Incomplete
 from chain.index.reading import Reader, Span, TooMuch
 from chain.index.watch import Watch
 
@@ -57,3 +58,11 @@ def test_a_token_that_a_treasury_gets_is_no_difference_between_two_nodes() -> No
     """It is answered like an ERC-20, and left out; but not of what the second node answered."""
     chain = RawChain().mine([minted(1), minted(2, STRANGER, to=TREASURY)])
     assert [row[9] for row in read(chain.node(), chain.node()).rows.transfers] == [1]
+
+
+def test_a_node_that_gives_receipts_in_no_way_is_told_as_a_gap() -> None:
+    """It was taken for a reorg: the cursor stood still, and nobody was told."""
+    no = refusing("the method does not exist", -32601)
+    node = RawChain().mine([log(STRANGER, topic(7)), minted(1)]).node
+    with pytest.raises(Incomplete, match="does not give its receipts: the method does not exist"):
+        read(node(eth_getBlockReceipts=no, eth_getTransactionReceipt=no))
