@@ -23,6 +23,7 @@ from chain.index.proof import (
     evidence_for,
     header_of,
     logs_in,
+    word_of,
 )
 from chain.index.watch import Log, Watch
 from returns.errors import ChainUnavailable
@@ -50,6 +51,11 @@ _AT_MOST = re.compile(
 _LIMIT_CODES = frozenset({-32005, -32602, -32600, -32000, -32614})
 
 _METHOD_UNKNOWN = -32601
+
+#: What reading something else than blocks and logs raises; of times, the last two.
+_NOT_JSON_RPC = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+#: A log's address, in lower case, and its data.
+_ADDRESS, _DATA = re.compile(r"0x[0-9a-f]{40}"), re.compile(r"0x[0-9a-fA-F]*")
 
 
 class TooMuch(Exception):
@@ -103,7 +109,7 @@ class Reader:
             short = self._prove(headers, logs, watch)
             self._sample(headers, logs, filters, watch)
             return self._span(headers, logs, watch, short)
-        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        except _NOT_JSON_RPC as fault:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
 
     def _span(
@@ -117,7 +123,7 @@ class Reader:
             count += len(found)
             chain_id, number, block_hash, at = self.chain_id, header.number, header.hash, header.at
             for index, log in found.items():
-                tx_hash = log["transactionHash"]
+                tx_hash = _checked(log)
                 rows.add((chain_id, number, index, block_hash, at, tx_hash), log)
         return Span(headers, rows, count, short)
 
@@ -254,6 +260,20 @@ def _by_block(headers: Sequence[Header], logs: Iterable[Log]) -> _Logs:
             raise Moved
         found[number][int(log["logIndex"], 16)] = log
     return {number: dict(sorted(found[number].items())) for number in sorted(found)}
+
+
+def _checked(log: Log) -> str:
+    """The hash of a log's transaction. Raises `ValueError` or `TypeError` for what is no log:
+    only what a contract chose is judged by what it says."""
+    topics = log["topics"]
+    if not (
+        isinstance(topics, list)
+        and all(map(word_of, topics))
+        and _ADDRESS.fullmatch(log["address"])
+        and _DATA.fullmatch(log["data"])
+    ):
+        raise ValueError("not a log")
+    return word_of(log["transactionHash"])
 
 
 def _refusal(error: RpcError) -> Exception:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from raw_chain import (
     CHAIN_ID,
@@ -20,6 +22,7 @@ from chain.client import ChainClient
 from chain.index.proof import Incomplete
 from chain.index.reading import Reader, Span, TooMuch
 from chain.index.watch import Watch
+from returns.errors import ChainUnavailable
 
 
 def read(client: ChainClient, witness: ChainClient | None = None) -> Span:
@@ -66,3 +69,30 @@ def test_a_node_that_gives_receipts_in_no_way_is_told_as_a_gap() -> None:
     node = RawChain().mine([log(STRANGER, topic(7)), minted(1)]).node
     with pytest.raises(Incomplete, match="does not give its receipts: the method does not exist"):
         read(node(eth_getBlockReceipts=no, eth_getTransactionReceipt=no))
+
+
+@pytest.mark.parametrize(
+    ("method", "field", "garbage"),
+    [
+        ("eth_getBlockByNumber", "timestamp", "0x" + "f" * 20),
+        ("eth_getBlockByNumber", "parentHash", 7),
+        ("eth_getLogs", "transactionHash", None),
+        ("eth_getLogs", "transactionHash", "0x" + "f" * 80),
+        ("eth_getLogs", "topics", "x"),
+        ("eth_getLogs", "topics", [*minted(1)["topics"][:3], "0x-" + "f" * 63]),
+    ],
+)
+def test_garbage_that_looks_like_an_answer_is_a_node_that_does_not_answer(
+    method: str, field: str, garbage: Any
+) -> None:
+    """It came out as an error of the clock or of the database, and ended the process."""
+    chain = RawChain().mine([minted(1)])
+
+    def bent(*params: Any) -> Any:
+        told = chain.node().answers[method](*params)
+        for one in told if isinstance(told, list) else [told]:
+            one[field] = garbage
+        return told
+
+    with pytest.raises(ChainUnavailable, match="not JSON-RPC"):
+        read(chain.node(**{method: bent}))
