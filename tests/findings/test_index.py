@@ -19,6 +19,7 @@ from raw_chain import (
 )
 
 from chain.client import ChainClient
+from chain.index.ahead import Ahead
 from chain.index.proof import Incomplete
 from chain.index.reading import Reader, Span, TooMuch
 from chain.index.watch import Watch
@@ -96,3 +97,19 @@ def test_garbage_that_looks_like_an_answer_is_a_node_that_does_not_answer(
 
     with pytest.raises(ChainUnavailable, match="not JSON-RPC"):
         read(chain.node(**{method: bent}))
+
+
+def test_what_was_read_ahead_does_not_pass_a_head_that_went_back() -> None:
+    """Behind a balancer, or where a reorg shortened a scan: the range went up to the old head."""
+    chain, watch = RawChain(), Watch(KINDS)
+    for _ in range(60):
+        chain.mine()
+    reader = Reader(chain.node(), CHAIN_ID)
+    ahead = Ahead(lambda first, last: reader.read(first, last, watch))
+    try:
+        assert [len(ahead.take(first, head).headers) for first, head in ((1, 60), (21, 30))] == [
+            20,
+            10,
+        ]
+    finally:
+        ahead.close()
