@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,8 @@ from chain.index.proof import Incomplete
 from chain.index.reading import Reader, Span, TooMuch
 from chain.index.watch import Watch
 from returns.errors import ChainUnavailable
+
+ROOT = Path(__file__).parents[2]
 
 
 def read(client: ChainClient, witness: ChainClient | None = None) -> Span:
@@ -113,3 +117,14 @@ def test_what_was_read_ahead_does_not_pass_a_head_that_went_back() -> None:
         ]
     finally:
         ahead.close()
+
+
+def test_every_package_is_part_of_what_is_installed() -> None:
+    """The index was not: an installed Undrop could not start."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for top in {one.partition(".")[0] for one in listed}
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    assert sorted(listed) == sorted(found)
