@@ -227,7 +227,7 @@ def test_a_fault_of_a_later_range_is_raised_in_its_turn(make: Make) -> None:
         source.ahead.take(41, 60)
 
 
-@pytest.mark.parametrize(("times", "blocks"), enumerate([20, 10, 5, 2, 1, 1]))
+@pytest.mark.parametrize(("times", "blocks"), list(enumerate([20, 10, 5, 2, 1, 1])))
 def test_a_node_that_does_not_answer_is_asked_for_half(make: Make, times: int, blocks: int) -> None:
     source = make()
     honest, source.ahead._read = source.ahead._read, _away
