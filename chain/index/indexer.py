@@ -98,12 +98,12 @@ class Indexer:
             if self._is_undone(chain, head):
                 return self._rewind(chain)
             more = self._read_on(chain, head)
+            return self._scan() or more
         except Moved:
-            return self._has_moved(chain)
+            return self._has_moved(self._chain())
         except Incomplete as gap:
             self._note(gap)
             return False
-        return self._scan() or more
 
     def close(self) -> None:
         """End the threads that read ahead."""
