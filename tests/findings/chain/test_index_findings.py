@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from chain.index import registry
 from chain.index.indexer import Indexer
-from returns.tables import IndexScan
+from returns.tables import Block, IndexScan
 from returns.words import GapCode, WatchKind
 
 pytestmark = pytest.mark.chain
@@ -80,4 +80,35 @@ def test_logs_that_a_scan_cannot_prove_are_a_gap_and_do_not_end_the_indexer(
     catch_up(indexer)
     [gap] = books.gaps()
     assert (gap.code, gap.resolved_at) == (GapCode.UNPROVEN, START)
+    assert indexed(books) == logs_on_chain(chain)
+
+
+def test_blocks_that_do_not_lead_to_the_anchor_are_not_stored(
+    chain: Stage, books: Books, clock: MovingClock
+) -> None:
+    """Whether they do was looked up, and not compared: another node's past was believed."""
+    emit(chain, 1)
+    emit(chain, 2)
+    start = chain.client.block_number()
+    last = hex(start - 1)
+
+    def of_another_past(params: Sequence[Any], ask: Ask) -> Any:
+        other = {"hash": "0x" + "be" * 32, "transactions": []}
+        return {**ask(), **other} if params[0] == last else ask()
+
+    def without_logs_of(params: Sequence[Any], ask: Ask) -> Any:
+        return [one for one in ask() if one["blockNumber"] != last]
+
+    client = BentClient(
+        chain.url, eth_getBlockByNumber=of_another_past, eth_getLogs=without_logs_of
+    )
+    ours = {chain.deployment.zone: WatchKind.ZONE}
+    indexer = indexer_of(chain, books.database, clock, client=client, ours=ours, start_block=start)
+    _add_escrow(chain, books)
+    catch_up(indexer)
+    with books.database.read() as session:
+        assert session.exec(select(Block.number)).all() == [start]
+    assert _scan(books).next_number == 1
+    client.bends.clear()
+    catch_up(indexer)
     assert indexed(books) == logs_on_chain(chain)
