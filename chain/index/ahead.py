@@ -43,7 +43,7 @@ class Ahead:
         Where the node finds it too much, or does not answer, less is asked for the next time; a
         single block that is too much raises `ChainUnavailable`. Otherwise as `Reader.read`.
         """
-        if not self._orders or self._orders[0].first != first:
+        if self._orders and (self._orders[0].first != first or self._orders[0].last > head):
             self.forget()
         while True:
             self._fill(first, head)

@@ -110,6 +110,14 @@ def stored_hashes(session: Session, chain_id: int, first: int, last: int) -> dic
     return dict(session.exec(query).all())
 
 
+def stored_parent(session: Session, chain_id: int, number: int) -> str | None:
+    """What the block of this number that stands follows; None where none is stored."""
+    query = select(Block.parent_hash).where(
+        Block.chain_id == chain_id, Block.number == number, col(Block.canonical)
+    )
+    return session.exec(query).first()
+
+
 def orphan(session: Session, chain_id: int, above: int) -> None:
     """Blocks above a number stand no longer; what they hold stays, and falls with them."""
     gone = sa.update(BLOCKS).where(

@@ -98,12 +98,12 @@ class Indexer:
             if self._is_undone(chain, head):
                 return self._rewind(chain)
             more = self._read_on(chain, head)
+            return self._scan() or more
         except Moved:
-            return self._has_moved(chain)
+            return self._has_moved(self._chain())
         except Incomplete as gap:
             self._note(gap)
             return False
-        return self._scan() or more
 
     def close(self) -> None:
         """End the threads that read ahead."""
@@ -328,10 +328,14 @@ class Indexer:
     def _fits(self, session: Session, span: Span) -> bool:
         """Whether the blocks are those that stand here, or lead to them."""
         first, last = span.headers[0], span.headers[-1]
-        ours = books.stored_hashes(session, self._chain_id, first.number - 1, last.number + 1)
-        if first.number - 1 in ours and ours[first.number - 1] != first.parent_hash:
-            return False
-        return all(ours.get(one.number, one.hash) == one.hash for one in span.headers)
+        ours = books.stored_hashes(session, self._chain_id, first.number - 1, last.number)
+        follows = ours.get(first.number - 1, first.parent_hash) == first.parent_hash
+        leads = books.stored_parent(session, self._chain_id, last.number + 1) in (None, last.hash)
+        return (
+            follows
+            and leads
+            and all(ours.get(one.number, one.hash) == one.hash for one in span.headers)
+        )
 
     # -- gaps --------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ since there is one for each transaction and their logs are numbered without a ga
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from typing import Any
 
 from chain.client import quantity
 from chain.index.watch import Log, Watch
+
+#: 32 bytes as JSON-RPC writes them.
+_WORD = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,26 @@ class Incomplete(Exception):
 
 
 def header_of(raw: Mapping[str, Any]) -> Header:
-    """A block as JSON-RPC tells it, with the hashes of its transactions."""
+    """A block as JSON-RPC tells it, with the hashes of its transactions.
+
+    Raises `ValueError` and its like for what cannot be one.
+    """
     return Header(
         number=quantity(raw["number"]),
-        hash=raw["hash"],
-        parent_hash=raw["parentHash"],
+        hash=word_of(raw["hash"]),
+        parent_hash=word_of(raw["parentHash"]),
         at=datetime.fromtimestamp(quantity(raw["timestamp"]), UTC),
         bloom=quantity(raw["logsBloom"]),
         transactions=tuple(raw["transactions"]),
     )
+
+
+def word_of(text: Any) -> str:
+    """A hash or a topic; raises `ValueError` or `TypeError` for anything else."""
+    if _WORD.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not 32 bytes")
+    found: str = text
+    return found
 
 
 def evidence_for(header: Header, indexes: Sequence[int], watch: Watch) -> Evidence:

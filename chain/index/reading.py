@@ -23,6 +23,7 @@ from chain.index.proof import (
     evidence_for,
     header_of,
     logs_in,
+    word_of,
 )
 from chain.index.watch import Log, Watch
 from returns.errors import ChainUnavailable
@@ -32,18 +33,29 @@ _SAMPLE_EVERY = 16
 
 #: How providers say that a range holds too many logs, or is too long: Infura and Alchemy by the
 #: number of results (-32005, "query returned more than 10000 results") and by the number of blocks
-#: (-32602, "range 1000000 exceeds limit of 10000"), Erigon ("narrow your filter"), QuickNode, BSC.
+#: (-32602, "range 1000000 exceeds limit of 10000"), Erigon ("narrow your filter"), Reth ("exceeds
+#: max results"), QuickNode ("is limited to a 10,000 range"), BSC.
 _TOO_MUCH = re.compile(
     r"more than \d+ results|response size|exceeds? .*(limit|range)|limit exceeded|too large"
+    r"|max results|limited to"
     r"|block range|range limit|too many (logs|results|blocks)|narrow your filter|query timeout",
     re.IGNORECASE,
 )
 #: Where the text names the blocks that would do, or how many: `[0x10, 0x20]`, `limit of 10000`.
 _BLOCKS = re.compile(r"\[(0x[0-9a-f]+), ?(0x[0-9a-f]+)\]", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:limit|max\w*)[^\d]{0,30}?(\d+)(?! *(results|logs))", re.IGNORECASE)
+#: A number of results is no number of blocks, and its first digits are none either.
+_AT_MOST = re.compile(
+    r"(?:limit|max)\w*(?:(?!results|logs)\D){0,30}?(\d[\d,]*+)(?!\w| *(?:results|logs))",
+    re.IGNORECASE,
+)
 _LIMIT_CODES = frozenset({-32005, -32602, -32600, -32000, -32614})
 
 _METHOD_UNKNOWN = -32601
+
+#: What reading something else than blocks and logs raises; of times, the last two.
+_NOT_JSON_RPC = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+#: A log's address, in lower case, and its data.
+_ADDRESS, _DATA = re.compile(r"0x[0-9a-f]{40}"), re.compile(r"0x[0-9a-fA-F]*")
 
 
 class TooMuch(Exception):
@@ -95,9 +107,9 @@ class Reader:
             headers = _linked(answers[len(filters) :], first)
             logs = _by_block(headers, _wanted(answers[: len(filters)], watch))
             short = self._prove(headers, logs, watch)
-            self._sample(headers, logs, filters)
+            self._sample(headers, logs, filters, watch)
             return self._span(headers, logs, watch, short)
-        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        except _NOT_JSON_RPC as fault:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
 
     def _span(
@@ -111,7 +123,7 @@ class Reader:
             count += len(found)
             chain_id, number, block_hash, at = self.chain_id, header.number, header.hash, header.at
             for index, log in found.items():
-                tx_hash = log["transactionHash"]
+                tx_hash = _checked(log)
                 rows.add((chain_id, number, index, block_hash, at, tx_hash), log)
         return Span(headers, rows, count, short)
 
@@ -146,9 +158,9 @@ class Reader:
         short = []
         for header, answer in zip(headers, answers, strict=True):
             receipts = self._receipts_of(header, answer)
-            proven = {
-                quantity(log["logIndex"]): log for log in _lowered(logs_in(header, receipts, watch))
-            }
+            for receipt in receipts:
+                receipt["logs"] = list(_lowered(receipt["logs"]))
+            proven = {quantity(log["logIndex"]): log for log in logs_in(header, receipts, watch)}
             told = logs.get(header.number, {})
             if told.keys() - proven.keys():
                 raise Incomplete(header.number, "its logs are not in its receipts")
@@ -160,7 +172,8 @@ class Reader:
     def _receipts_of(self, header: Header, answer: Any) -> list[dict[str, Any]]:
         if isinstance(answer, RpcError) and answer.code == _METHOD_UNKNOWN:
             calls = [("eth_getTransactionReceipt", (one,)) for one in header.transactions]
-            answer = self.client.batch(calls)
+            singly = self.client.batch(calls)
+            answer = next((one for one in singly if isinstance(one, RpcError)), singly)
         if isinstance(answer, RpcError):
             raise Incomplete(header.number, f"the node does not give its receipts: {answer}")
         if answer is None or any(not isinstance(one, dict) for one in answer):
@@ -171,7 +184,11 @@ class Reader:
     # -- a second node -----------------------------------------------------------------------------
 
     def _sample(
-        self, headers: Sequence[Header], logs: _Logs, filters: Iterable[dict[str, Any]]
+        self,
+        headers: Sequence[Header],
+        logs: _Logs,
+        filters: Iterable[dict[str, Any]],
+        watch: Watch,
     ) -> None:
         """Ask the witness for the same. One that is behind, or on another branch, says nothing."""
         self._reads += 1
@@ -188,7 +205,8 @@ class Reader:
         if any(isinstance(one, RpcError) for one in told):
             return
         theirs = {
-            (quantity(log["blockNumber"]), quantity(log["logIndex"])) for one in told for log in one
+            (quantity(log["blockNumber"]), quantity(log["logIndex"]))
+            for log in _wanted(told, watch)
         }
         ours = {(number, index) for number, found in logs.items() for index in found}
         if unlike := sorted(theirs ^ ours):
@@ -244,6 +262,20 @@ def _by_block(headers: Sequence[Header], logs: Iterable[Log]) -> _Logs:
     return {number: dict(sorted(found[number].items())) for number in sorted(found)}
 
 
+def _checked(log: Log) -> str:
+    """The hash of a log's transaction. Raises `ValueError` or `TypeError` for what is no log:
+    only what a contract chose is judged by what it says."""
+    topics = log["topics"]
+    if not (
+        isinstance(topics, list)
+        and all(map(word_of, topics))
+        and _ADDRESS.fullmatch(log["address"])
+        and _DATA.fullmatch(log["data"])
+    ):
+        raise ValueError("not a log")
+    return word_of(log["transactionHash"])
+
+
 def _refusal(error: RpcError) -> Exception:
     """What a node means that refuses eth_getLogs."""
     text = str(error)
@@ -259,5 +291,5 @@ def _blocks_in(text: str) -> int | None:
     if found := _BLOCKS.search(text):
         return max(1, int(found[2], 16) - int(found[1], 16) + 1)
     if found := _AT_MOST.search(text):
-        return max(1, int(found[1]))
+        return max(1, int(found[1].replace(",", "")))
     return None
