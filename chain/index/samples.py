@@ -57,6 +57,9 @@ class HolderSamples:
             chain = session.get(Chain, self.chain_id)
             if chain is None or chain.cursor_number < 0:
                 return []
+            if books.open_scan(session, self.chain_id) is not None:
+                # Of what is still being read, the last movement may not be known yet.
+                return []
             moved = self._some(session, chain, count)
             ours = {one: set(holders_at(session, one, chain.cursor_number)) for one in moved}
         theirs = self._owners(chain, list(moved))
