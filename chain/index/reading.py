@@ -54,7 +54,7 @@ _METHOD_UNKNOWN = -32601
 #: What reading something else than blocks and logs raises; of times, the last two.
 _NOT_JSON_RPC = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
 #: A log's address in lower case, its transaction's hash and its topics; and its data.
-_LOG = re.compile(r"0x[0-9a-f]{40}(?:0x[0-9a-fA-F]{64}){1,5}")
+_LOG = re.compile(r"0x[0-9a-f]{40}(?:,0x[0-9a-fA-F]{64}){1,5}")
 _DATA = re.compile(r"0x[0-9a-fA-F]*")
 
 
@@ -266,10 +266,8 @@ def _checked(log: Log) -> str:
     """The hash of a log's transaction. Raises `ValueError` or `TypeError` for what is no log:
     only what a contract chose is judged by what it says."""
     tx_hash: str = log["transactionHash"]
-    topics = log["topics"]
-    # In one look, since there are so many: the parts have fixed lengths.
-    whole = log["address"] + tx_hash + "".join(topics)
-    if type(topics) is not list or _LOG.fullmatch(whole) is None:
+    # In one look, since there are so many.
+    if _LOG.fullmatch(",".join((log["address"], tx_hash, *log["topics"]))) is None:
         raise ValueError("not a log")
     if log["data"] != "0x" and _DATA.fullmatch(log["data"]) is None:
         raise ValueError("not a log's data")
