@@ -30,6 +30,9 @@ from returns.words import ChainLevel, GapCode
 #: What a cursor must still be when it moves.
 _COMPARED = ("cursor_number", "cursor_hash", "confirmed_number", "final_number", "watch_version")
 
+#: Kept for who looks orders up; nothing is done when they happen.
+_NOT_TOLD = ("OrderValidated", "OrderCancelled", "CounterIncremented")
+
 #: Not a matter of how much was read.
 _OF_HOLDERS = GapCode.WRONG_HOLDER
 
@@ -139,7 +142,7 @@ def tell(
     kind: str,
     now: datetime,
 ) -> None:
-    """Tell of every event in blocks `(after, up to]` that stands, once each; orphans newest first.
+    """Tell of events in blocks `(after, up to]` that stand, once each; what is undone newest first.
 
     A block that comes back is told of again: how often it was orphaned is part of the name.
     """
@@ -150,7 +153,7 @@ def tell(
         .join(Block, sa.and_(*_IN_ITS_BLOCK))
         .where(ChainEvent.chain_id == chain.chain_id, col(Block.canonical))
         .where(col(ChainEvent.block_number) > after, col(ChainEvent.block_number) <= upto)
-        .where(col(ChainEvent.address).in_(addresses))
+        .where(col(ChainEvent.address).in_(addresses), col(ChainEvent.name).not_in(_NOT_TOLD))
     )
     if kind == "chain.reorged":
         # What stands on something else is undone before it.

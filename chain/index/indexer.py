@@ -137,7 +137,7 @@ class Indexer:
 
     def check_pinned(self) -> None:
         """Raise `ChainMismatch` where the node serves another chain than the database knows, and
-        `ChainUnavailable` where it does not have it yet.
+        `ChainUnavailable` where it does not have all of it: it is syncing, or has pruned it.
 
         Reads only; the first step pins.
         """
@@ -152,22 +152,21 @@ class Indexer:
         actual, header = self._client.chain_id(), self._client.header(number)
         if actual != self._chain_id:
             raise ChainMismatch(actual=actual, expected=self._chain_id)
-        if header is None:
-            raise ChainUnavailable(problem=self._why_missing(number))
-        return header
-
-    def _why_missing(self, number: int) -> str:
         if self._client.is_syncing():
-            return f"it is still syncing, and has no block {number} yet"
-        if self._client.block_number() >= number:
-            return f"it has pruned block {number}; an archive node has it"
-        return f"it has no block {number} yet"
+            raise ChainUnavailable(problem="it is still syncing")
+        if header is None:
+            is_past = self._client.block_number() >= number
+            pruned = f"it has pruned block {number}; a node with all blocks has it"
+            raise ChainUnavailable(problem=pruned if is_past else f"it has no block {number} yet")
+        return header
 
     # -- forward -----------------------------------------------------------------------------------
 
     def _read_on(self, chain: Chain, head: BlockHeader) -> bool:
         first = max(chain.cursor_number + 1, self._start)
         if first > head.number:
+            if head.number < chain.cursor_number:
+                log.info("index.node_behind chain=%s head=%s", self._chain_id, head.number)
             self._keep_up(chain, head)
             return False
         span = self._ahead.take(first, head.number)

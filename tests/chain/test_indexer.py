@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from chain_books import Books, MovingClock
-from chain_faults import Fuse, FusedClient, FusedDatabase, HookedClient, Killed
+from chain_faults import BentClient, Fuse, FusedClient, FusedDatabase, HookedClient, Killed
 from chain_index import (
     catch_up,
     delivered,
@@ -171,6 +171,45 @@ def test_levels_rise_at_their_depth_and_are_told_exactly_once(
     assert (fact["tx_hash"], fact["block_number"]) == (event.tx_hash, event.block_number)
     assert (fact["block_hash"], fact["depth"]) == (event.block_hash, 5)
     assert books.inbox("chain.reorged") == []
+
+
+def test_with_tags_a_level_also_waits_for_the_nodes_own(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    tags = {"safe": 0, "finalized": 0}
+
+    def block(params: Any, ask: Any) -> Any:
+        return ask() if params[0] not in tags else {**ask(), "number": hex(tags[params[0]])}
+
+    client = BentClient(chain.url, eth_getBlockByNumber=block)
+    indexer = make(client=client, finality=Finality(1, 1, tags=True))
+    emit(chain, 5)
+    head = chain.client.block_number()
+    catch_up(indexer)
+    assert (books.chain().confirmed_number, books.chain().final_number) == (0, 0)
+    tags["safe"] = head
+    catch_up(indexer)
+    assert (books.chain().confirmed_number, books.chain().final_number) == (head, 0)
+    tags["finalized"] = head
+    catch_up(indexer)
+    assert (delivered(books, "chain.confirmed"), delivered(books, "chain.final")) == (["5"], ["5"])
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "sentence"),
+    [
+        ("eth_syncing", {"currentBlock": "0x1", "highestBlock": "0x9"}, "it is still syncing"),
+        ("eth_getBlockByNumber", None, "it has pruned block 1; a node with all blocks has it"),
+    ],
+)
+def test_a_node_that_does_not_have_the_whole_chain_is_named(
+    chain: Stage, books: Books, make: Make, method: str, answer: Any, sentence: str
+) -> None:
+    before = books.rows()
+    client = BentClient(chain.url, **{method: lambda *_: answer})
+    with pytest.raises(ChainUnavailable, match=sentence):
+        make(client=client).check_pinned()
+    assert books.rows() == before
 
 
 def test_what_moves_in_a_collection_does_not_reach_the_inbox(
