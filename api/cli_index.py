@@ -24,7 +24,15 @@ def status(as_json: AsJson = False) -> None:
     """How far the index is, and what is wrong with it. Exit code 1 while a gap is open."""
     with opened_runtime() as runtime:
         rows = index.status(runtime)
-        _show(rows, as_json=as_json, nothing="Nothing was read yet: start 'undrop indexer'.")
+        if as_json or not rows:
+            nothing = "Nothing was read yet: start 'undrop indexer'."
+            _show(rows, as_json=as_json, nothing=nothing)
+        else:
+            # One column for each chain: there are more figures than a terminal has room for.
+            table = Table("", *(str(row["chain_id"]) for row in rows))
+            for name in list(rows[0])[1:]:
+                table.add_row(name.replace("_", " "), *(str(row[name]) for row in rows))
+            out.print(table)
     if any(row["open_gaps"] for row in rows):
         raise typer.Exit(1)
 

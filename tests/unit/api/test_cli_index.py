@@ -40,7 +40,7 @@ def test_status_tells_cursors_levels_and_lag(terminal: Terminal) -> None:
     [row] = rows(terminal, "status")
     assert (row["chain_id"], row["read_to"], row["lag_blocks"]) == (CHAIN_ID, 5, 1)
     assert (row["confirmed_to"], row["final_to"], row["open_gaps"]) == (4, 2, 0)
-    assert "read_to" in terminal.done("index", "status")
+    assert "read to" in terminal.done("index", "status")
 
 
 def test_status_fails_while_a_gap_is_open(terminal: Terminal) -> None:
