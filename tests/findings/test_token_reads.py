@@ -12,6 +12,8 @@ from token_books import ALICE, BOB, CAROL, MANY, ONE, TokenBooks, coin, fulfille
 
 from returns.chain_reads import holders_at, token_view
 from returns.db import Database
+from returns.errors import FieldInvalid
+from returns.ids import parse_token
 
 
 @pytest.fixture
@@ -42,3 +44,12 @@ def test_each_movement_of_a_transaction_has_the_price_of_its_own_sale(books: Tok
     with books.database.read() as session:
         moves = token_view(session, ONE, None, None)["provenance"]
     assert [one["price"] and one["price"]["amount"] for one in moves] == ["100", "150", None]
+
+
+@pytest.mark.parametrize("digits", ["\u0664\u0662", "\uff14\uff12", "\u096a\u0968"])
+def test_refuses_digits_of_other_scripts_in_a_tokens_name(digits: str) -> None:
+    """Two names that do not look the same were one token."""
+    with pytest.raises(FieldInvalid):
+        parse_token(f"eip155:1/erc721:{COLLECTION}/{digits}")
+    with pytest.raises(FieldInvalid):
+        parse_token(f"eip155:1{digits}/erc721:{COLLECTION}/42")
