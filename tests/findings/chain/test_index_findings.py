@@ -15,6 +15,7 @@ from sqlmodel import select
 from chain.index import books as index_books
 from chain.index import registry
 from chain.index.indexer import Indexer
+from returns.errors import WatchRefused
 from returns.tables import Block, IndexScan
 from returns.words import GapCode, WatchKind
 
@@ -137,3 +138,14 @@ def test_what_is_read_for_one_address_mends_nothing_of_another(
         index_books.add_scan(session, CHAIN_ID, None, 1, number, START)
     catch_up(indexer)
     assert {gap.address for gap in books.gaps() if gap.resolved_at is None} == set()
+
+
+@pytest.mark.parametrize("since", [-1, -(2**63)])
+def test_refuses_to_watch_from_before_the_first_block(
+    chain: Stage, books: Books, since: int
+) -> None:
+    """No node answers for such a block: its scan would never end, and hold up those after it."""
+    before = books.rows()
+    with pytest.raises(WatchRefused, match="there is no block -"):
+        registry.check(chain.client, chain.deployment.escrow, WatchKind.ESCROW, since)
+    assert books.rows() == before
