@@ -160,6 +160,8 @@ def _copied(kind: sa.types.TypeEngine[Any], values: Sequence[Any]) -> Sequence[s
 def _copy_text(value: Any) -> str:
     if value is None:
         return "\\N"
+    if type(value) is bytes:
+        return f"\\\\x{value.hex()}"
     text = value if type(value) is str else str(value)
     return text.translate(_COPY_ESCAPES) if not text.isalnum() else text
 

@@ -96,7 +96,8 @@ def holders_at(session: Session, token: Token, block: int) -> dict[str, int]:
     for sender, recipient, amount in session.exec(query):
         held[sender] -= amount
         held[recipient] += amount
-    return {address: amount for address, amount in held.items() if amount and address != NOBODY}
+    # Who gave what came before the index began is short of it here, and holds nothing.
+    return {address: amount for address, amount in held.items() if amount > 0 and address != NOBODY}
 
 
 def _chain(session: Session, chain_id: int, address: str) -> Chain:
@@ -153,17 +154,21 @@ def _moves(session: Session, token: Token, upto: int, merchant_id: UUID | None) 
         place = (transfer.block_number, transfer.log_index, transfer.position)
         known = found.get(place)
         if known is None or known.price is None:
-            found[place] = _Move(transfer, _price(token, args, price, currency))
+            found[place] = _Move(transfer, _price(token, transfer, args, price, currency))
     return [found[place] for place in sorted(found)]
 
 
 def _price(
-    token: Token, args: str | None, price: int | None, currency: str | None
+    token: Token, transfer: TokenTransfer, args: str | None, price: int | None, currency: str | None
 ) -> tuple[str, str, str] | None:
     if price is not None and currency is not None:
         return str(price), currency, "order"
     sold = None if args is None else sale_of(json.loads(args), token.collection, token.token_id)
-    return None if sold is None else (str(sold.amount), sold.asset, "seaport")
+    # One transaction may sell a token several times, and pass it on. Of matched orders Seaport
+    # names one end only.
+    if sold is None or (sold.seller != transfer.sender and sold.buyer != transfer.recipient):
+        return None
+    return str(sold.amount), sold.asset, "seaport"
 
 
 @dataclass(frozen=True, slots=True)

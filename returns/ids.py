@@ -18,7 +18,10 @@ _CHECK = _CROCKFORD + "*~$=U"
 #: Letters that people read for digits; no RMA number contains them.
 _MISREAD = str.maketrans("OIL", "011")
 #: CAIP-19 of a token on an EVM chain: CAIP-2, then the standard's namespace (CAIP-22, CAIP-29).
-_TOKEN = re.compile(r"eip155:([1-9]\d{0,18})/(erc721|erc1155):(0x[0-9a-fA-F]{40})/(\d{1,78})")
+#: Digits are those of ASCII: names that look unlike are not one token.
+_TOKEN = re.compile(
+    r"eip155:([1-9]\d{0,18})/(erc721|erc1155):(0x[0-9a-fA-F]{40})/(\d{1,78})", re.ASCII
+)
 _RMA = re.compile(r"RMA-([0-9A-Z]{4})-([0-9A-Z]{4})-([0-9A-Z*~$=])\Z")
 
 

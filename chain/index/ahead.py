@@ -85,10 +85,11 @@ class Ahead:
         asked = order.last - order.first + 1
         if asked == 1:
             raise ChainUnavailable(problem=f"one block is too much for it: {limit}") from limit
-        fewer = max(1, min(limit.blocks or asked, asked // 2))
+        told = limit.blocks if limit.blocks and limit.blocks < asked else None
+        self._size = told or asked // 2
         # A limit by blocks is the same for every range, one by results is not.
-        self._at_most = fewer if limit.blocks else self._at_most
-        self._size = fewer
+        if told and limit.always:
+            self._at_most = told
         self.forget()
 
     def _adapt(self, order: _Order, span: Span) -> None:

@@ -244,12 +244,19 @@ def close_gap(session: Session, chain_id: int, code: GapCode, problem: str, now:
     session.connection().execute(closed.values(resolved_at=now))
 
 
-def note_findings(session: Session, chain_id: int, span: Span, now: datetime) -> None:
-    """What was odd about blocks that are read now; what was open about them is not any more."""
+def note_findings(
+    session: Session, chain_id: int, span: Span, now: datetime, *, only: str | None = None
+) -> None:
+    """What was odd about blocks that are read now; what was open about them is not any more.
+
+    `only`: they were read for this address alone, and say nothing of others.
+    """
     first, last = span.headers[0].number, span.headers[-1].number
     gaps = INDEX_GAPS.c
     closed = sa.update(INDEX_GAPS).where(gaps.chain_id == chain_id, gaps.resolved_at.is_(None))
     closed = closed.where(gaps.first_number >= first, gaps.last_number <= last)
+    if only is not None:
+        closed = closed.where(gaps.address.in_(("", only)))
     session.connection().execute(closed.where(gaps.code != _OF_HOLDERS).values(resolved_at=now))
     for number, problem in span.short:
         code = GapCode.SHORT_ANSWER

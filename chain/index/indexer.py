@@ -317,7 +317,7 @@ class Indexer:
             if not self._fits(session, span):
                 raise Moved
             added = books.store(session, self._chain_id, span, again=True)
-            books.note_findings(session, self._chain_id, span, now)
+            books.note_findings(session, self._chain_id, span, now, only=scan.address)
             for kind, upto in books.levels_told(chain):
                 self._tell(session, moved, (first - 1, min(last, upto)), kind)
             books.move_scan(session, scan, last, now)

@@ -59,11 +59,15 @@ _DATA = re.compile(r"0x[0-9a-fA-F]*")
 
 
 class TooMuch(Exception):
-    """The node answers fewer blocks at a time; `blocks`: how many, where it says so."""
+    """The node answers fewer blocks at a time; `blocks`: how many, where it says so.
 
-    def __init__(self, problem: str, blocks: int | None) -> None:
+    `always`: of any range, and not of this one with its many logs.
+    """
+
+    def __init__(self, problem: str, blocks: int | None, *, always: bool = False) -> None:
         super().__init__(problem)
         self.blocks = blocks
+        self.always = always
 
 
 class Moved(Exception):
@@ -278,16 +282,16 @@ def _refusal(error: RpcError) -> Exception:
     """What a node means that refuses eth_getLogs."""
     text = str(error)
     if error.code in _LIMIT_CODES and _TOO_MUCH.search(text):
-        return TooMuch(text, _blocks_in(text))
+        return _too_much(text)
     if "block not found" in text.lower() or "unknown block" in text.lower():
         return Moved()
     return ChainUnavailable(problem=f"it refused eth_getLogs: {text}")
 
 
-def _blocks_in(text: str) -> int | None:
-    """How many blocks the node says it would answer."""
+def _too_much(text: str) -> TooMuch:
+    """With how many blocks the node says it would answer."""
     if found := _BLOCKS.search(text):
-        return max(1, int(found[2], 16) - int(found[1], 16) + 1)
+        return TooMuch(text, max(1, int(found[2], 16) - int(found[1], 16) + 1))
     if found := _AT_MOST.search(text):
-        return max(1, int(found[1].replace(",", "")))
-    return None
+        return TooMuch(text, max(1, int(found[1].replace(",", ""))), always=True)
+    return TooMuch(text, None)

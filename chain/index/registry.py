@@ -90,6 +90,8 @@ def _rows(session: Session, chain_id: int) -> list[WatchedContract]:
 def check(client: ChainClient, address: str, kind: WatchKind, since: int) -> None:
     """Whether an address can be watched as this. Raises `WatchRefused`; nothing is written."""
     head = client.newest()
+    if since < 0:
+        raise WatchRefused(address=address, problem=f"there is no block {since}")
     if since > head.number:
         problem = f"block {since} is in the future, the newest is {head.number}"
         raise WatchRefused(address=address, problem=problem)

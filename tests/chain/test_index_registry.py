@@ -15,11 +15,12 @@ from chain_index import catch_up, delivered, emit, indexed, indexer_of, logs_on_
 from chain_node import CHAIN_ID, VAULT, Stage, person
 from sqlmodel import col, select
 
+from chain.addresses import ZERO
 from chain.contracts import encode_call
 from chain.index import books as index_books
 from chain.index import registry
 from chain.index.indexer import Indexer
-from chain.local import ADMIN
+from chain.local import ADMIN, OPERATOR
 from returns.errors import LeaseLost, WatchRefused
 from returns.tables import Block, IndexScan, WatchedContract
 from returns.tables.chain import CHAIN_EVENTS, TOKEN_TRANSFERS
@@ -118,6 +119,44 @@ def test_what_is_watched_already_changes_nothing(chain: Stage, books: Books, mak
     with books.database.read() as session:
         row = session.get_one(WatchedContract, (CHAIN_ID, chain.deployment.escrow))
     assert (row.kind, row.since_block) == (WatchKind.ESCROW, 1)
+
+
+def test_one_of_our_own_that_joins_at_a_restart_is_read_from_the_start(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    emit(chain, 1)
+    chain.anvil.mine(6)
+    catch_up(make())
+    both = {
+        chain.deployment.zone: WatchKind.ZONE,
+        chain.deployment.escrow: WatchKind.ESCROW,
+    }
+    catch_up(make(ours=both))
+    assert indexed(books) == logs_on_chain(chain)
+    assert delivered(books, "chain.final") == ["1"]
+
+
+def test_a_treasury_that_is_added_brings_its_money_and_none_of_it_twice(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    """Money between two treasuries is there already when the second one is read."""
+    one, two = person(OPERATOR).address, VAULT
+    indexer = make(ours={one: WatchKind.TREASURY})
+    chain.send(chain.mint(7, one))
+    chain.anvil.mine()
+    chain.send(encode_call("TestDollar", "transfer", two, 3))
+    chain.send(chain.mint(5, two))
+    chain.anvil.mine()
+    catch_up(indexer)
+    assert [row.amount for row in books.transfers()] == [7, 3]
+    add(books, two, kind=WatchKind.TREASURY)
+    catch_up(indexer)
+    assert [(row.token, row.sender, row.recipient, row.amount) for row in books.transfers()] == [
+        (chain.dollar, ZERO, one, 7),
+        (chain.dollar, one, two, 3),
+        (chain.dollar, ZERO, two, 5),
+    ]
+    assert (books.gaps(), books.inbox()) == ([], [])
 
 
 def test_what_is_added_before_the_first_start_is_read_from_its_start(

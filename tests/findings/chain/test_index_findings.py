@@ -12,8 +12,10 @@ from chain_index import catch_up, emit, indexed, indexer_of, logs_on_chain
 from chain_node import CHAIN_ID, Stage
 from sqlmodel import select
 
+from chain.index import books as index_books
 from chain.index import registry
 from chain.index.indexer import Indexer
+from returns.errors import WatchRefused
 from returns.tables import Block, IndexScan
 from returns.words import GapCode, WatchKind
 
@@ -112,3 +114,38 @@ def test_blocks_that_do_not_lead_to_the_anchor_are_not_stored(
     client.bends.clear()
     catch_up(indexer)
     assert indexed(books) == logs_on_chain(chain)
+
+
+def test_what_is_read_for_one_address_mends_nothing_of_another(
+    chain: Stage, books: Books, clock: MovingClock
+) -> None:
+    """An unfit log stayed as unfit as it was, and a person was not shown it any more."""
+    ours = {chain.deployment.zone: WatchKind.ZONE}
+    indexer = indexer_of(chain, books.database, clock, ours=ours)
+    emit(chain, 1)
+    catch_up(indexer)
+    number, zone = chain.client.block_number(), chain.deployment.zone
+    with books.database.write() as session:
+        for address in (zone, chain.deployment.escrow, ""):
+            code = GapCode.UNFIT_LOG if address else GapCode.UNPROVEN
+            index_books.note_gap(
+                session, CHAIN_ID, code, number, "it is odd", START, address=address
+            )
+    _add_escrow(chain, books)
+    catch_up(indexer)
+    assert {gap.address for gap in books.gaps() if gap.resolved_at is None} == {zone}
+    with books.database.write() as session:
+        index_books.add_scan(session, CHAIN_ID, None, 1, number, START)
+    catch_up(indexer)
+    assert {gap.address for gap in books.gaps() if gap.resolved_at is None} == set()
+
+
+@pytest.mark.parametrize("since", [-1, -(2**63)])
+def test_refuses_to_watch_from_before_the_first_block(
+    chain: Stage, books: Books, since: int
+) -> None:
+    """No node answers for such a block: its scan would never end, and hold up those after it."""
+    before = books.rows()
+    with pytest.raises(WatchRefused, match="there is no block -"):
+        registry.check(chain.client, chain.deployment.escrow, WatchKind.ESCROW, since)
+    assert books.rows() == before

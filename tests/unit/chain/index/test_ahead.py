@@ -46,7 +46,8 @@ class Source:
         if self.faults:
             raise self.faults.pop()
         if blocks > self.most:
-            raise TooMuch("query returned too much", self.most if self.hint else None)
+            hint = self.most if self.hint else None
+            raise TooMuch("query returned too much", hint, always=self.hint)
         return span_of(first, last, self.per_block * blocks)
 
     def sizes(self, head: int, takes: int | None = None) -> list[int]:
@@ -111,6 +112,26 @@ def test_a_hint_is_kept_and_not_run_into_again(make: Make) -> None:
     # What was under way when the first refusal came.
     assert len(too_much) <= 3
     assert all(first <= 60 for first, _ in too_much)
+
+
+def test_a_node_that_says_how_many_is_asked_for_as_many(make: Make) -> None:
+    """And not for half of what it refused."""
+    source = make(most=15, hint=True)
+    assert source.sizes(60) == [15, 15, 15, 15]
+
+
+def test_a_hint_for_one_range_is_not_kept_for_others(make: Make) -> None:
+    source = make()
+    honest = source.ahead._read
+
+    def dense(first: int, last: int) -> Span:
+        if first < 60 and last - first + 1 > 5:
+            raise TooMuch("Try with this block range [0x1, 0x5].", 5)
+        return honest(first, last)
+
+    source.ahead._read = dense
+    sizes = source.sizes(10_000)
+    assert (sizes[0], max(sizes)) == (5, 1_000)
 
 
 def test_without_a_hint_more_is_tried_again(make: Make) -> None:

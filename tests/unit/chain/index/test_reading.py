@@ -298,6 +298,8 @@ def test_a_range_that_is_too_much_says_how_many_blocks_would_do(
     with pytest.raises(TooMuch) as limit:
         read(node)
     assert (limit.value.blocks, str(limit.value)) == (blocks, text)
+    # A range that is named is an answer to this one; a number is the node's rule.
+    assert limit.value.always is (blocks is not None and "[0x" not in text)
 
 
 @pytest.mark.parametrize(
