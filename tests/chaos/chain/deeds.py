@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tests.chaos.chain.disks import FileLimit, RefusedWrites
+from tests.chaos.chain.evidence import Node
 from tests.chaos.chain.plan import DEEPEST, Deed
-from tests.chaos.chain.processes import FIRST, SECOND, Relayers, wait
+from tests.chaos.chain.processes import FIRST, SECOND, Lives, wait
 from tests.chaos.chain.proxy import Steering
 from tests.chaos.chain.relayer_process import POLICY
-from tests.chaos.chain.scene import Scene
+from tests.chaos.chain.scene import Miner, Scene
 
 #: Beyond the lease, by how much an owner sleeps.
 _OVERSLEEP_S = 0.7
@@ -21,11 +23,20 @@ _DOOM_S = 5.0
 _SNAPSHOT_S = 3.0
 
 
+class Ground(Protocol):
+    """A chain that mines by itself and can be turned back."""
+
+    miner: Miner
+
+    def node(self) -> Node:
+        """A connection of one's own."""
+
+
 @dataclass
 class Snapshots:
     """Moments of the chain to which it can be rewound: (block, name), oldest first."""
 
-    scene: Scene
+    scene: Ground
     kept: list[tuple[int, str]] = field(default_factory=list)
     taken_at: float = 0.0
 
@@ -74,7 +85,7 @@ class Doer:
     """
 
     def __init__(
-        self, relayers: Relayers, scene: Scene, proxy: Steering, disk: FileLimit | RefusedWrites
+        self, relayers: Lives, scene: Scene, proxy: Steering, disk: FileLimit | RefusedWrites
     ) -> None:
         self.done: list[tuple[float, str]] = []
         self._relayers, self._proxy, self._disk = relayers, proxy, disk
