@@ -26,7 +26,9 @@ _SNAPSHOT_S = 3.0
 class Ground(Protocol):
     """A chain that mines by itself and can be turned back."""
 
-    miner: Miner
+    @property
+    def miner(self) -> Miner:
+        """Who mines."""
 
     def node(self) -> Node:
         """A connection of one's own."""
@@ -57,18 +59,22 @@ class Snapshots:
 
         How many blocks it were. What is rewound over cannot be rewound to any more.
         """
-        node = self.scene.node()
         with self.scene.miner.still():
-            head = node.head()
-            allowed = [one for one in self.kept if head - one[0] <= DEEPEST]
-            if not allowed:
-                return 0
-            deep = (one for one in reversed(allowed) if head - one[0] >= depth)
-            block, name = next(deep, allowed[0])
-            self.forget(block - 1)
-            if empty_pool:
-                node.call("anvil_dropAllTransactions")
-            node.call("evm_revert", name)
+            return self.turn_back(depth, empty_pool=empty_pool)
+
+    def turn_back(self, depth: int, *, empty_pool: bool) -> int:
+        """As `rewind`, where the miner is still already."""
+        node = self.scene.node()
+        head = node.head()
+        allowed = [one for one in self.kept if head - one[0] <= DEEPEST]
+        if not allowed:
+            return 0
+        deep = (one for one in reversed(allowed) if head - one[0] >= depth)
+        block, name = next(deep, allowed[0])
+        self.forget(block - 1)
+        if empty_pool:
+            node.call("anvil_dropAllTransactions")
+        node.call("evm_revert", name)
         return head - block
 
     def reorg(self, depth: int) -> None:
