@@ -198,6 +198,23 @@ def read_books(url: str) -> Books:
     )
 
 
+_FIGURES = {
+    "reorgs": "SELECT sum(reorgs) FROM chain",
+    "blocks undone": "SELECT count(*) FROM block WHERE orphaned_times > 0",
+    "blocks that came back": "SELECT count(*) FROM block WHERE orphaned_times > 0 AND canonical",
+    "scans": "SELECT count(*) FROM index_scan",
+    "gaps mended": "SELECT count(*) FROM index_gap WHERE resolved_at IS NOT NULL",
+    "facts told": "SELECT count(*) FROM inbox",
+    "facts undone": "SELECT count(*) FROM inbox WHERE kind = 'chain.reorged'",
+}
+
+
+def read_figures(url: str) -> dict[str, int]:
+    """What the index went through, by its own account: nothing is judged by it."""
+    tables = read_tables(url, list(_FIGURES.values()))
+    return {name: int(rows[0][0] or 0) for name, rows in zip(_FIGURES, tables, strict=True)}
+
+
 def _stored(row: tuple[Any, ...]) -> Move:
     """Numbers of 256 bits are text on SQLite and decimals on PostgreSQL."""
     values = list(row)

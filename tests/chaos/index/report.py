@@ -10,11 +10,12 @@ from typing import Any
 from tests.chaos.chain.report import seconds
 from tests.chaos.index.auditor import Findings
 from tests.chaos.index.course import Course
+from tests.chaos.index.evidence import read_figures
 from tests.chaos.index.pulse import repairs
 from tests.chaos.ordeal import Order
 
-#: Findings of a kind that are shown.
-_SHOWN = 20
+#: Findings of a kind that are kept, and how much of each is shown.
+_SHOWN, _LENGTH = 20, 240
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Report:
     own_ends: int
     took_s: float
     blocks: int
+    went_through: dict[str, int]
 
     def line(self) -> dict[str, Any]:
         """The figures that count."""
@@ -50,6 +52,7 @@ class Report:
             "sabotage": self.order.sabotage,
             "seconds": round(self.took_s),
             "blocks": self.blocks,
+            "went_through": self.went_through,
             "indexer_ended_by_itself": self.own_ends,
             "by_kind": dict(sorted(self.faults.items())),
             "worst_repair_by_kind": {k: seconds(v) for k, v in sorted(self.worst_repair.items())},
@@ -70,6 +73,7 @@ def report_of(order: Order, going: Course, findings: Findings, took_s: float) ->
         own_ends=going.indexers.own_ends,
         took_s=took_s,
         blocks=going.ground.node().head(),
+        went_through=read_figures(going.url),
     )
 
 
@@ -80,6 +84,7 @@ def tell(one: dict[str, Any]) -> None:
     say(f" (sabotaged: {one['sabotage']})\n" if one["sabotage"] else "\n")
     for kind, count in one["by_kind"].items():
         say(f"  {kind:<50} {count:>5}   at the head in {one['worst_repair_by_kind'][kind]} s\n")
+    say("  " + ", ".join(f"{n} {what}" for what, n in one["went_through"].items()) + "\n")
     say(f"  the indexer ended by itself {one['indexer_ended_by_itself']} times\n")
     for problem in one["problems"]:
-        say(f"  PROBLEM: {problem}\n")
+        say(f"  PROBLEM: {problem[:_LENGTH]}\n")
