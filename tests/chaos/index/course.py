@@ -14,9 +14,11 @@ from tests.chaos.chain.plan import DEEPEST, Plan
 from tests.chaos.chain.processes import FIRST, Lives, proxied, wait
 from tests.chaos.chain.proxy import Steering
 from tests.chaos.index import index_process
-from tests.chaos.index.auditor import Books, Depths, Findings, judge
+from tests.chaos.index.auditor import Depths, Findings, judge
 from tests.chaos.index.deeds import Doer
-from tests.chaos.index.evidence import read_books, read_chain
+from tests.chaos.index.facts import Books
+from tests.chaos.index.raw_books import read_books
+from tests.chaos.index.raw_chain import read_chain
 from tests.chaos.index.ground import CONFIRMED, FINAL, Ground, ground
 from tests.chaos.index.index_process import Settings
 from tests.chaos.index.pulse import Pulse
@@ -53,6 +55,7 @@ class Course:
 
     def _check(self) -> None:
         require([self.ground.miner, self.pulse])
+        self.ground.require_contracts()
 
     def audit(self) -> Findings:
         """Chain and books as they are now."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chain.local import TREASURER
 from returns.words import WatchKind
 from tests.chaos.chain.evidence import Node
-from tests.chaos.index.evidence import Wanted
+from tests.chaos.index.raw_chain import Wanted
 from tests.chaos.index.traffic import Traffic
 from tests.support.chain_node import Stage, create, person, stage
 
@@ -22,6 +22,9 @@ BLOCK_TIME = 0.25
 #: and blocks with which the index begins.
 _FURTHER, _BEFORE, _BEGIN = 10, 40, 500
 _SOURCE = "HonestTokens"
+#: Anvil keeps 500 states in memory and others on disk, whence a reorg does not get them back: the
+#: chain's contracts would be gone.
+_KEEP_STATES = ("--prune-history", "10000")
 
 
 @dataclass
@@ -52,11 +55,16 @@ class Ground:
         """A connection of one's own, past every proxy."""
         return Node(self.node_port)
 
+    def require_contracts(self) -> None:
+        """A node that has lost its state would be taken for an index that is wrong."""
+        if self.node().call("eth_getCode", self.stage.deployment.escrow, "latest") == "0x":
+            raise SystemExit("the node has lost its contracts")
+
 
 @contextmanager
 def ground(seed: int) -> Iterator[Ground]:
     """A fresh chain with some history; the node is stopped in the end, whatever happens."""
-    with stage() as built:
+    with stage(*_KEEP_STATES) as built:
         prepared = _prepared(built, seed)
         prepared.miner.start()
         try:

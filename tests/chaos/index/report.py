@@ -10,7 +10,7 @@ from typing import Any
 from tests.chaos.chain.report import seconds
 from tests.chaos.index.auditor import Findings
 from tests.chaos.index.course import Course
-from tests.chaos.index.evidence import read_figures
+from tests.chaos.index.raw_books import read_figures
 from tests.chaos.index.pulse import repairs
 from tests.chaos.ordeal import Order
 

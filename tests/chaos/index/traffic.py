@@ -94,8 +94,8 @@ class Traffic(Miner):
     def _owned(self, collection: str) -> tuple[str, int] | None:
         """A token that is there at present, and whose it is; None where the draw finds none."""
         token = self._draw.randint(1, max(1, self._minted.get(collection, 0)))
-        question = {"to": collection, "data": _data("ownerOf(uint256)", token)}
-        [answer] = self._wire.answers([("eth_call", (question | {}, "latest"))])
+        question = {"to": collection, "data": "0x" + _call("ownerOf(uint256)", token).hex()}
+        [answer] = self._wire.answers([("eth_call", (question, "latest"))])
         if "result" not in answer:
             return None
         owner = "0x" + answer["result"][-40:]
@@ -167,7 +167,3 @@ class Traffic(Miner):
 def _call(function: str, *values: Any) -> bytes:
     types = function[function.index("(") + 1 : -1].split(",")
     return keccak(text=function)[:4] + encode(types, values)
-
-
-def _data(function: str, *values: Any) -> str:
-    return "0x" + _call(function, *values).hex()
