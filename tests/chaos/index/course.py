@@ -17,11 +17,11 @@ from tests.chaos.index import index_process
 from tests.chaos.index.auditor import Depths, Findings, judge
 from tests.chaos.index.deeds import Doer
 from tests.chaos.index.facts import Books
-from tests.chaos.index.raw_books import read_books
-from tests.chaos.index.raw_chain import read_chain
 from tests.chaos.index.ground import CONFIRMED, FINAL, Ground, ground
 from tests.chaos.index.index_process import Settings
 from tests.chaos.index.pulse import Pulse
+from tests.chaos.index.raw_books import read_books
+from tests.chaos.index.raw_chain import read_chain
 from tests.chaos.ordeal import Fired, Logs, Ordeal, Order, own_database, require
 
 DEPTHS = Depths(CONFIRMED, FINAL)

@@ -10,8 +10,8 @@ from typing import Any
 from tests.chaos.chain.report import seconds
 from tests.chaos.index.auditor import Findings
 from tests.chaos.index.course import Course
-from tests.chaos.index.raw_books import read_figures
 from tests.chaos.index.pulse import repairs
+from tests.chaos.index.raw_books import read_figures
 from tests.chaos.ordeal import Order
 
 #: Findings of a kind that are kept, and how much of each is shown.
