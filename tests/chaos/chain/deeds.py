@@ -45,10 +45,14 @@ class Snapshots:
     def take(self) -> None:
         """Remember the present, unless that was done a moment ago."""
         if time.monotonic() - self.taken_at >= _SNAPSHOT_S:
-            node = self.scene.node()
             with self.scene.miner.still():
-                self.kept.append((node.head(), node.call("evm_snapshot")))
-            self.taken_at = time.monotonic()
+                self.keep()
+
+    def keep(self) -> None:
+        """Remember the present, where the miner is still already."""
+        node = self.scene.node()
+        self.kept.append((node.head(), node.call("evm_snapshot")))
+        self.taken_at = time.monotonic()
 
     def forget(self, after: int) -> None:
         """Blocks after this one are replaced: nothing of them can be gone back to."""

@@ -46,7 +46,7 @@ MOMENTS = {
     "before commit": 4,
     "after commit": 4,
 }
-_PAUSES = (0.2, 1.6)
+_PAUSES = (0.5, 2.0)
 #: By what is sabotaged; there, the deeds against which it would have helped.
 DECKS = {
     "": Decks(WIRE, DEEDS, MOMENTS, sends=0.0, pauses=_PAUSES),

@@ -25,6 +25,8 @@ from tests.support.chain_node import CHAIN_ID
 _DOOM_S = 2.0
 #: Reorgs that follow each other at once, at most; blocks by which an indexer is behind.
 _NESTED, _BEHIND = 5, 120
+#: Blocks that are mined while the index reads what will be undone, at most.
+_MEANWHILE = 8
 
 
 class Doer:
@@ -94,8 +96,12 @@ class Doer:
         self._happened("reorg")
 
     def _rewind(self, deed: Deed) -> None:
-        """Back to a snapshot; then the new branch is longer at once, or grows as time passes."""
+        """A branch is mined, read and gone; the new one is longer at once, or grows with time."""
         miner = self._ground.miner
+        with miner.still():
+            self._snapshots.keep()
+            miner.blocks(max(1, deed.depth - _MEANWHILE))
+        wait(deed.seconds / 2, self._indexers)
         with miner.still():
             depth = self._snapshots.turn_back(deed.depth, empty_pool=True)
             if depth and deed.flip:
