@@ -121,6 +121,11 @@ DB ?= both
 chaos-chain: install ## A thousand faults around the relayer, then an audit: [FAULTS=1000] [SEED=n] [DB=sqlite|postgres|both]
 	@$(BIN)/python -m tests.chaos.chain.run --faults $(FAULTS) --db $(DB) $(if $(SEED),--seed $(SEED))
 
+.PHONY: chaos-index
+chaos-index: FAULTS = 300
+chaos-index: install ## Reorgs, bad nodes and kills around the index, then an audit: [FAULTS=300] [SEED=n] [DB=…]
+	@$(BIN)/python -m tests.chaos.index.run --faults $(FAULTS) --db $(DB) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lock
 lock: ## Pin dependencies anew (needs uv)
 	uv pip compile --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements.lock --quiet

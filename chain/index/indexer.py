@@ -100,7 +100,7 @@ class Indexer:
             more = self._read_on(chain, head)
             return self._scan() or more
         except Moved:
-            return self._has_moved(self._chain())
+            return self._has_moved()
         except Incomplete as gap:
             self._note(gap)
             return False
@@ -249,9 +249,12 @@ class Indexer:
             ours = books.stored_hashes(session, self._chain_id, head.number, head.number)
         return head.number in ours and ours[head.number] != head.hash
 
-    def _has_moved(self, chain: Chain) -> bool:
+    def _has_moved(self) -> bool:
         """Answers did not fit together: rewind if the node has another block where we have ours."""
         self._ahead.forget()
+        self._ahead_of_scan.forget()
+        # Not as the step began: it may have read on before its scan did not fit.
+        chain = self._chain()
         newest = self._client.header(chain.cursor_number) if chain.cursor_number >= 0 else None
         if newest is None or newest.hash == chain.cursor_hash:
             return False

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from returns import migrate
 from returns.db import Database
+from tests.chaos.chain import relayer_process
 from tests.chaos.chain.auditor import Findings, judge
 from tests.chaos.chain.deeds import Doer
 from tests.chaos.chain.disks import disk_of
 from tests.chaos.chain.evidence import Unreadable, read_books, read_chain
 from tests.chaos.chain.monitor import Monitor
 from tests.chaos.chain.plan import Plan
-from tests.chaos.chain.processes import FIRST, SECOND, Relayers, proxied, wait
+from tests.chaos.chain.processes import FIRST, SECOND, Lives, proxied, wait
 from tests.chaos.chain.proxy import Steering
 from tests.chaos.chain.relayer_process import Settings
 from tests.chaos.chain.scene import LANES, Scene, scene
 from tests.chaos.chain.stream import Stream
-from tests.support.stores import postgres_database
+from tests.chaos.ordeal import Logs, Ordeal, Order, own_database, require
 
 #: Intents asked for in a second; tokens that can be returned, for each fault.
 _RATE, _TOKENS_PER_FAULT = 12.0, 0.5
 #: Seconds until the stream flows.
 _WARM_S = 60.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be run. `end_s`: seconds for everything to come to an end."""
-
-    faults: int
-    seed: int
-    database: str
-    sabotage: str = ""
-    end_s: float = 150.0
 
 
 @dataclass
@@ -49,7 +35,7 @@ class Course:
 
     scene: Scene
     proxy: Steering
-    relayers: Relayers
+    relayers: Lives
     stream: Stream
     monitor: Monitor
     doer: Doer
@@ -58,23 +44,13 @@ class Course:
     fired: list[tuple[float, str]] = field(default_factory=list)
 
     def suffer(self, planned: Plan) -> None:
-        """All deeds, each with its faults of the wire; then spare ones until there are enough."""
-        wanted = sum(len(step.wire) + 1 for step in planned.steps)
-        for step in planned.steps:
-            for fault in step.wire:
-                self.proxy.arm(fault)
-            self.doer.do(step.deed)
-            self._require(self.stream, self.monitor, self.scene.miner)
-        self._make_up_for_misses(planned, wanted)
-        self.fired = sorted(self.proxy.fired() + self.doer.done)
-        _keep_times(self.database, self.fired)
+        """Everything that was planned."""
+        ordeal = Ordeal(self.proxy, self.doer, self.relayers)
+        self.fired = ordeal.suffer(planned, self._check)
+        _logs(self.database).keep_times(self.fired)
 
-    def _make_up_for_misses(self, planned: Plan, wanted: int) -> None:
-        for fault in planned.spare:
-            if len(self.proxy.fired()) + len(self.doer.done) >= wanted:
-                break
-            self.proxy.arm(fault)
-            wait(0.2, self.relayers)
+    def _check(self) -> None:
+        require([self.stream, self.monitor, self.scene.miner])
 
     def quieten(self) -> None:
         """No more faults, and nothing more is asked for. Raises where a part of the run broke."""
@@ -83,12 +59,7 @@ class Course:
         # An audit of less than what was asked for would prove nothing.
         if self.stream.problem is not None or self.stream.is_alive():
             raise SystemExit(f"the stream broke: {self.stream.problem!r}")
-        self._require(self.monitor, self.scene.miner)
-
-    def _require(self, *parts: threading.Thread) -> None:
-        for part in parts:
-            if not part.is_alive():
-                raise SystemExit(f"the {part.name} broke")
+        require([self.monitor, self.scene.miner])
 
     def audit(self) -> Findings:
         """Chain and books as they are now."""
@@ -125,12 +96,11 @@ def course(order: Order) -> Iterator[Course]:
 
 
 def _set_up(stack: ExitStack, order: Order) -> Course:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-chain-")))
-    url = stack.enter_context(_migrated(order.database, folder))
+    folder, url = stack.enter_context(own_database(order.database))
     tokens = max(40, int(order.faults * _TOKENS_PER_FAULT))
     set_scene = stack.enter_context(scene(tokens))
     proxy = stack.enter_context(proxied(set_scene.node_port))
-    relayers = Relayers(_settings(order, set_scene, proxy, url, folder), folder)
+    relayers = Lives(relayer_process.main, _settings(order, set_scene, proxy, url, folder), folder)
     stack.callback(relayers.stop_all)
     database = Database(url)
     stack.callback(database.close)
@@ -140,18 +110,6 @@ def _set_up(stack: ExitStack, order: Order) -> Course:
     stack.callback(stream.stop)
     doer = Doer(relayers, set_scene, proxy, disk_of(url))
     return Course(set_scene, proxy, relayers, stream, monitor, doer, url, order.database)
-
-
-@contextmanager
-def _migrated(kind: str, folder: Path) -> Iterator[str]:
-    """A database of this run's own."""
-    with ExitStack() as stack:
-        path = f"sqlite:///{folder / 'undrop.db'}"
-        url = path if kind == "sqlite" else stack.enter_context(postgres_database())
-        database = Database(url)
-        migrate.upgrade(database)
-        database.close()
-        yield url
 
 
 def _settings(
@@ -166,19 +124,15 @@ def _settings(
             deployment=str(deployment),
             lanes=LANES[:1] if order.sabotage else LANES,
             dial=str(folder / f"{name}.dial"),
-            log=str(_log(order.database, name)),
+            log=str(_logs(order.database).fresh(name)),
             sabotage=order.sabotage,
         )
         for name in (FIRST, SECOND)
     }
 
 
-def _log(database: str, name: str) -> Path:
-    """What was said in the run before is forgotten."""
-    path = Path("var/chaos-chain") / f"{database}-{name}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("")
-    return path.absolute()
+def _logs(database: str) -> Logs:
+    return Logs("chaos-chain", database)
 
 
 def _warm_up(going: Course) -> None:
@@ -191,9 +145,3 @@ def _warm_up(going: Course) -> None:
         if time.monotonic() > end:
             raise SystemExit("nothing was mined although nothing was broken yet")
         wait(0.1, going.relayers)
-
-
-def _keep_times(database: str, fired: list[tuple[float, str]]) -> None:
-    """When each fault struck, to be read beside what the relayers said (UTC)."""
-    lines = [f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {kind}" for at, kind in fired]
-    _log(database, "faults").write_text("\n".join(lines) + "\n")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tests.chaos.chain.disks import FileLimit, RefusedWrites
+from tests.chaos.chain.evidence import Node
 from tests.chaos.chain.plan import DEEPEST, Deed
-from tests.chaos.chain.processes import FIRST, SECOND, Relayers, wait
+from tests.chaos.chain.processes import FIRST, SECOND, Lives, wait
 from tests.chaos.chain.proxy import Steering
 from tests.chaos.chain.relayer_process import POLICY
-from tests.chaos.chain.scene import Scene
+from tests.chaos.chain.scene import Miner, Scene
 
 #: Beyond the lease, by how much an owner sleeps.
 _OVERSLEEP_S = 0.7
@@ -21,21 +23,36 @@ _DOOM_S = 5.0
 _SNAPSHOT_S = 3.0
 
 
+class Ground(Protocol):
+    """A chain that mines by itself and can be turned back."""
+
+    @property
+    def miner(self) -> Miner:
+        """Who mines."""
+
+    def node(self) -> Node:
+        """A connection of one's own."""
+
+
 @dataclass
 class Snapshots:
     """Moments of the chain to which it can be rewound: (block, name), oldest first."""
 
-    scene: Scene
+    scene: Ground
     kept: list[tuple[int, str]] = field(default_factory=list)
     taken_at: float = 0.0
 
     def take(self) -> None:
         """Remember the present, unless that was done a moment ago."""
         if time.monotonic() - self.taken_at >= _SNAPSHOT_S:
-            node = self.scene.node()
             with self.scene.miner.still():
-                self.kept.append((node.head(), node.call("evm_snapshot")))
-            self.taken_at = time.monotonic()
+                self.keep()
+
+    def keep(self) -> None:
+        """Remember the present, where the miner is still already."""
+        node = self.scene.node()
+        self.kept.append((node.head(), node.call("evm_snapshot")))
+        self.taken_at = time.monotonic()
 
     def forget(self, after: int) -> None:
         """Blocks after this one are replaced: nothing of them can be gone back to."""
@@ -46,18 +63,22 @@ class Snapshots:
 
         How many blocks it were. What is rewound over cannot be rewound to any more.
         """
-        node = self.scene.node()
         with self.scene.miner.still():
-            head = node.head()
-            allowed = [one for one in self.kept if head - one[0] <= DEEPEST]
-            if not allowed:
-                return 0
-            deep = (one for one in reversed(allowed) if head - one[0] >= depth)
-            block, name = next(deep, allowed[0])
-            self.forget(block - 1)
-            if empty_pool:
-                node.call("anvil_dropAllTransactions")
-            node.call("evm_revert", name)
+            return self.turn_back(depth, empty_pool=empty_pool)
+
+    def turn_back(self, depth: int, *, empty_pool: bool) -> int:
+        """As `rewind`, where the miner is still already."""
+        node = self.scene.node()
+        head = node.head()
+        allowed = [one for one in self.kept if head - one[0] <= DEEPEST]
+        if not allowed:
+            return 0
+        deep = (one for one in reversed(allowed) if head - one[0] >= depth)
+        block, name = next(deep, allowed[0])
+        self.forget(block - 1)
+        if empty_pool:
+            node.call("anvil_dropAllTransactions")
+        node.call("evm_revert", name)
         return head - block
 
     def reorg(self, depth: int) -> None:
@@ -74,7 +95,7 @@ class Doer:
     """
 
     def __init__(
-        self, relayers: Relayers, scene: Scene, proxy: Steering, disk: FileLimit | RefusedWrites
+        self, relayers: Lives, scene: Scene, proxy: Steering, disk: FileLimit | RefusedWrites
     ) -> None:
         self.done: list[tuple[float, str]] = []
         self._relayers, self._proxy, self._disk = relayers, proxy, disk

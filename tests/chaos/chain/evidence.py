@@ -6,7 +6,7 @@ import http.client
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,14 @@ class Node:
         return self.batch([(method, params)])[0]
 
     def batch(self, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Several calls, answers in their order; raises `Unreadable` for an error."""
+        """Several calls, results in their order; raises `Unreadable` for an error."""
+        answers = self.answers(calls)
+        if any("result" not in answer for answer in answers):
+            raise Unreadable(str(answers)[:500])
+        return [one["result"] for one in answers]
+
+    def answers(self, calls: Iterable[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
+        """Several calls, answers in their order, whether results or errors."""
         asked = [
             {"jsonrpc": "2.0", "id": index, "method": method, "params": list(params)}
             for index, (method, params) in enumerate(calls)
@@ -47,9 +54,7 @@ class Node:
             "POST", "/", json.dumps(asked), {"Content-Type": "application/json"}
         )
         answers = json.loads(self._connection.getresponse().read())
-        if any("result" not in answer for answer in answers):
-            raise Unreadable(str(answers)[:500])
-        return [one["result"] for one in sorted(answers, key=lambda one: int(one["id"]))]
+        return sorted(answers, key=lambda one: int(one["id"]))
 
     def count(self, address: str) -> int:
         """The next nonce of an account."""
@@ -65,22 +70,31 @@ def read_chain(node: Node, since: int, first: dict[str, int]) -> Chain:
 
     Raises `Unreadable` where blocks and transaction counts do not agree.
     """
-    head = node.head()
     mined: list[Mined] = []
     recorded: Counter[bytes] = Counter()
+    for block, receipts in read_blocks(node, since):
+        mined += [_mined(*pair) for pair in _paired(block, receipts)]
+        recorded.update(recorded_ids([log for one in receipts for log in one["logs"]]))
+    chain = Chain(mined, first, _counts(mined, first), recorded)
+    for lane, count in chain.count.items():
+        if node.count(lane) < count:
+            raise Unreadable(f"{lane} has used fewer nonces than its blocks show")
+    return chain
+
+
+def read_blocks(node: Node, since: int) -> Iterator[tuple[dict[str, Any], list[Any]]]:
+    """Every block from `since` to the newest, linked, each with the receipts of its transactions.
+
+    Raises `Unreadable` where the chain moves meanwhile.
+    """
+    head = node.head()
     parent: str | None = None
     for start in range(since, head + 1, _CHUNK):
         for block, receipts in _blocks(node, range(start, min(start + _CHUNK, head + 1))):
             if parent not in (None, block["parentHash"]):
                 raise Unreadable(f"block {block['number']} does not follow the one before it")
             parent = block["hash"]
-            mined += [_mined(*pair) for pair in _paired(block, receipts)]
-            recorded.update(recorded_ids([log for one in receipts for log in one["logs"]]))
-    chain = Chain(mined, first, _counts(mined, first), recorded)
-    for lane, count in chain.count.items():
-        if node.count(lane) < count:
-            raise Unreadable(f"{lane} has used fewer nonces than its blocks show")
-    return chain
+            yield block, receipts
 
 
 def _blocks(node: Node, numbers: Iterable[int]) -> list[tuple[dict[str, Any], list[Any]]]:
@@ -142,9 +156,8 @@ _LANES = "SELECT address, next_nonce FROM lane"
 
 def read_books(url: str) -> Books:
     """What the database says, in one transaction. `url`: as the relayer has it."""
-    connect = _sqlite if url.startswith("sqlite") else _postgres
     queries = (_INTENTS, _SLOTS, _SIGNED, _LANES, _REASONS)
-    intents, slots, signed, lanes, reasons = connect(url, queries)
+    intents, slots, signed, lanes, reasons = read_tables(url, queries)
     return Books(
         intents={_uuid(row[0]): row[1] for row in intents},
         slots=[Slot(*row) for row in slots],
@@ -167,15 +180,18 @@ _STORY = {
 
 def read_story(url: str, relay_id: UUID) -> dict[str, list[str]]:
     """All that the books have about one intent, row by row, for whoever looks for the cause."""
-    is_sqlite = url.startswith("sqlite")
-    name = f"'{relay_id.hex}'" if is_sqlite else f"'{relay_id}'"
-    queries = [query.format(id=name) for query in _STORY.values()]
-    tables = (_sqlite if is_sqlite else _postgres)(url, queries)
+    name = f"'{relay_id.hex}'" if url.startswith("sqlite") else f"'{relay_id}'"
+    tables = read_tables(url, [query.format(id=name) for query in _STORY.values()])
     return {table: [str(row) for row in rows] for table, rows in zip(_STORY, tables, strict=True)}
 
 
 def _uuid(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(str(value))
+
+
+def read_tables(url: str, queries: Sequence[str]) -> list[list[Any]]:
+    """The rows of each query, all in one transaction. `url`: as the product has it."""
+    return (_sqlite if url.startswith("sqlite") else _postgres)(url, queries)
 
 
 def _sqlite(url: str, queries: Sequence[str]) -> list[list[Any]]:

@@ -11,6 +11,9 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from tests.chaos.chain import log_lies
+from tests.chaos.chain.log_lies import Logs
+
 Call = dict[str, Any]
 Answer = dict[str, Any]
 #: Asks the real node one call.
@@ -24,11 +27,16 @@ _ABSURD = (0, 10**6 * _GWEI)
 
 @dataclass(frozen=True)
 class Lie:
-    """What is lied about, and how: (call, amount, the real node) to the answer."""
+    """What is lied about, and how: (call, amount, the real node) to the answer.
+
+    `recalls`: the node is asked what it said before. `differs`: the truth is no such lie.
+    """
 
     methods: tuple[str, ...]
     tell: Callable[[Call, int, Ask], Answer]
     about: Callable[[Call], bool] = lambda call: True
+    recalls: bool = False
+    differs: bool = False
 
     def fits(self, call: Call) -> bool:
         """Whether this call can be answered with it."""
@@ -151,6 +159,15 @@ def _nothing(call: Call, amount: int, ask: Ask) -> Answer:
     return _says(call, None)
 
 
+def _of_logs(bend: Callable[[Logs, int], Logs]) -> Lie:
+    return Lie(
+        _LOGS,
+        lambda call, amount, ask: _bent(call, ask, lambda logs: bend(logs, amount)),
+        differs=True,
+    )
+
+
+_LOGS = ("eth_getLogs",)
 _BLOCKS = ("eth_getBlockByNumber",)
 _RECEIPTS = ("eth_getTransactionReceipt", "eth_getBlockReceipts")
 _SIMULATIONS = ("eth_simulateV1", "eth_estimateGas")
@@ -178,5 +195,11 @@ LIES: dict[str, Lie] = {
     ),
     "false_revert": Lie(_SIMULATIONS, _false_revert),
     "little_gas": Lie(_SIMULATIONS, _too_little_gas),
+    "logs_left_out": _of_logs(log_lies.left_out),
+    "logs_twice": _of_logs(log_lies.twice),
+    "logs_elsewhere": _of_logs(log_lies.elsewhere),
+    "other_branch": Lie(
+        (*_BLOCKS, *_LOGS), lambda call, amount, ask: ask(call), recalls=True, differs=True
+    ),
     "absurd_fee": Lie((*_BLOCKS, "eth_gasPrice", "eth_feeHistory"), _absurd_fee),
 }

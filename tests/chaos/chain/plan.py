@@ -8,7 +8,7 @@ the machine; which, in what order and how hard does not.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.chaos.chain.proxy import TRANSPORT, Armed
@@ -107,6 +107,20 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Decks:
+    """What plans are dealt from: kinds of the wire and deeds by how often they come in one round,
+    and where a process can be told to die. `sends`: the part of the wire's faults that wait for a
+    send. `pauses`: between these seconds lies the pause after a deed.
+    """
+
+    wire: Mapping[str, int]
+    deeds: Mapping[str, int]
+    moments: Mapping[str, int]
+    sends: float = 0.5
+    pauses: tuple[float, float] = (0.5, 2.5)
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole run. `spare`: faults of the wire for those that no request fitted."""
 
@@ -115,23 +129,31 @@ class Plan:
 
 
 def plan(seed: int, faults: int, sabotage: str = "") -> Plan:
-    """So many faults; where something is sabotaged, those that it matters for."""
+    """So many faults around the relayer; where it is sabotaged, those that it matters for."""
+    return dealt(seed, faults, Decks(WIRE, *FOCUS[sabotage]))
+
+
+def dealt(seed: int, faults: int, decks: Decks) -> Plan:
+    """So many faults out of these decks."""
     wire, deeds = random.Random(f"{seed}:wire"), random.Random(f"{seed}:deeds")
     count = max(1, round(faults * _DEEDS_PER_FAULT))
-    weights, moments = FOCUS[sabotage]
-    kinds, wires = _deck(deeds, weights), _deck(wire, WIRE)
+    kinds, wires = _deck(deeds, decks.deeds), _deck(wire, decks.wire)
     each, more = divmod(faults - count, count)
+
+    def armed() -> Armed:
+        return _armed(next(wires), wire, decks.sends)
+
     steps = tuple(
         Step(
-            tuple(_armed(next(wires), wire) for _ in range(each + (index < more))),
-            _deed(next(kinds), moments, deeds),
+            tuple(armed() for _ in range(each + (index < more))),
+            _deed(next(kinds), decks, deeds),
         )
         for index in range(count)
     )
-    return Plan(steps, tuple(_armed(next(wires), wire) for _ in range(faults)))
+    return Plan(steps, tuple(armed() for _ in range(faults)))
 
 
-def _deck(draw: random.Random, weights: dict[str, int]) -> Iterator[str]:
+def _deck(draw: random.Random, weights: Mapping[str, int]) -> Iterator[str]:
     """Every kind once, then shuffled rounds by weight: a short run too has some of everything."""
     first = list(weights)
     draw.shuffle(first)
@@ -142,27 +164,27 @@ def _deck(draw: random.Random, weights: dict[str, int]) -> Iterator[str]:
         yield from rest
 
 
-def _armed(kind: str, draw: random.Random) -> Armed:
+def _armed(kind: str, draw: random.Random, sends: float) -> Armed:
     late = kind.startswith("late_")
     return Armed(
         kind=kind,
         calls=1 if kind in TRANSPORT else draw.choice((1, 1, 1, 2, 3, 6)),
         amount=draw.randint(1, 8),
         seconds=draw.uniform(2.2, 3.5) if late else draw.uniform(0.05, 1.0),
-        sends=draw.random() < 0.5,
+        sends=draw.random() < sends,
     )
 
 
-def _deed(kind: str, moments: dict[str, int], draw: random.Random) -> Deed:
-    at = draw.choice(list(moments))
+def _deed(kind: str, decks: Decks, draw: random.Random) -> Deed:
+    at = draw.choice(list(decks.moments))
     return Deed(
         kind=kind,
-        pause=draw.uniform(0.5, 2.5),
+        pause=draw.uniform(*decks.pauses),
         seconds=draw.uniform(0.5, 2.5),
         jump=draw.choice((0.5, 3.0, 30.0, 600.0, 90_000.0)),
         depth=_depth(draw),
         at=at,
-        step=draw.randint(1, moments[at]),
+        step=draw.randint(1, decks.moments[at]),
         flip=draw.random() < 0.5,
     )
 

@@ -1,4 +1,4 @@
-"""The processes of a run: a proxy, and relayers that can be killed, frozen and started in no time.
+"""The processes of a run: a proxy, and others that can be killed, frozen and started in no time.
 
 They are forked from a server that has imported everything already, so that hundreds of lives fit
 into minutes. None of them outlives the run: the kernel kills them when that server ends.
@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -18,19 +18,24 @@ from pathlib import Path
 
 from tests.chaos.chain import proxy, relayer_process
 from tests.chaos.chain.dial import Dial
-from tests.chaos.chain.relayer_process import Settings
+from tests.chaos.process import Settings, die_with_parent
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([relayer_process.__name__, proxy.__name__])
-#: The relayer that is always there, and the one that is there at the same time now and then.
+#: The one that is always there, and the one that is there at the same time now and then.
 FIRST, SECOND = "first", "second"
 
 
-class Relayer:
-    """One place for a relayer process, through all its lives."""
+#: What a process runs, given the path of its settings.
+Main = Callable[[str], None]
 
-    def __init__(self, settings: Settings, folder: Path, name: str) -> None:
+
+class Place:
+    """A place for one process, through all its lives."""
+
+    def __init__(self, main: Main, settings: Settings, folder: Path, name: str) -> None:
         self.dial = Dial(Path(settings.dial))
+        self._main = main
         self._settings = folder / f"{name}.json"
         settings.save(self._settings)
         self._process: ForkServerProcess | None = None
@@ -46,7 +51,7 @@ class Relayer:
         """Begin a life."""
         self.dial.spare()
         self._process = _CONTEXT.Process(
-            target=relayer_process.main, args=(str(self._settings),), daemon=True
+            target=self._main, args=(str(self._settings),), daemon=True
         )
         self._process.start()
 
@@ -70,15 +75,15 @@ class Relayer:
         os.kill(self.pid, signal.SIGCONT)
 
 
-class Relayers:
-    """Both places, and what an init system does: who ends is started again."""
+class Lives:
+    """All places, and what an init system does: who ends is started again."""
 
-    def __init__(self, settings: dict[str, Settings], folder: Path) -> None:
-        self.all = {name: Relayer(one, folder, name) for name, one in settings.items()}
+    def __init__(self, main: Main, settings: Mapping[str, Settings], folder: Path) -> None:
+        self.all = {name: Place(main, one, folder, name) for name, one in settings.items()}
         self.own_ends = 0
         self._wanted: set[str] = set()
 
-    def __getitem__(self, name: str) -> Relayer:
+    def __getitem__(self, name: str) -> Place:
         return self.all[name]
 
     def start(self, name: str) -> None:
@@ -121,15 +126,15 @@ def proxied(node_port: int) -> Iterator[proxy.Steering]:
 
 
 def _serve(node_port: int, told: Connection) -> None:
-    relayer_process.die_with_parent()
+    die_with_parent()
     with proxy.server(node_port) as server:
         told.send(server.server_address[1])
         server.serve_forever()
 
 
-def wait(seconds: float, relayers: Relayers) -> None:
+def wait(seconds: float, lives: Lives) -> None:
     """Let time pass; who ends meanwhile is started again."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        relayers.tend()
+        lives.tend()
         time.sleep(0.05)

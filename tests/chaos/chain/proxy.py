@@ -1,4 +1,4 @@
-"""Stands between relayer and node: passes JSON-RPC on, and does what it was told to do next.
+"""Stands before a node: passes JSON-RPC on, and does what it was told to do next.
 
 Faults are armed through `POST /control` and happen to the next request that they can happen to. The
 proxy itself chooses nothing, so that a seed repeats a plan. What happened is kept with its time.
@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.chaos.chain.lies import LIES, SEND, Answer, Call
+from tests.chaos.chain.memory import Memory
 
 #: What happens to a whole HTTP request, whoever asked for what in it.
 TRANSPORT = (
@@ -51,6 +52,11 @@ class Armed:
     seconds: float = 0.0
     sends: bool = False
     fired: bool = False
+
+    @property
+    def must_differ(self) -> bool:
+        """Whether it waits until it is not true by chance."""
+        return self.kind in LIES and LIES[self.kind].differs
 
     def fits(self, calls: list[Call]) -> bool:
         """Whether it can happen to a request of these calls."""
@@ -89,12 +95,21 @@ class Plan:
         return time.time() < self._dark_until
 
     def take(self, calls: list[Call], kinds: tuple[str, ...]) -> Armed | None:
-        """The first fault of these kinds that fits; it is used up by the last of its calls."""
+        """The first fault of these kinds that fits; it is used up by the last of its calls.
+
+        A lie that must differ from the truth is used by `told` alone.
+        """
         with self._lock:
             found = next((f for f in self._armed if f.kind in kinds and f.fits(calls)), None)
-            if found is not None:
+            if found is not None and not found.must_differ:
                 self._use(found)
             return found
+
+    def told(self, lie: Armed) -> None:
+        """It was another answer than the true one."""
+        with self._lock:
+            if lie in self._armed:
+                self._use(lie)
 
     def _use(self, fault: Armed) -> None:
         if not fault.fired:
@@ -148,7 +163,7 @@ class Liar:
     """Answers a request's calls: some with a lie, all others by the real node in one go."""
 
     def __init__(self, plan: Plan, upstream: Upstream) -> None:
-        self._plan, self._upstream = plan, upstream
+        self._plan, self._upstream, self._memory = plan, upstream, Memory()
 
     def answer(self, calls: list[Call]) -> list[Answer]:
         """In the order of the calls."""
@@ -161,13 +176,28 @@ class Liar:
         fault = self._plan.take([call], tuple(LIES))
         if fault is None:
             return None
-        return LIES[fault.kind].tell(call, fault.amount, self._upstream.ask)
+        lie = LIES[fault.kind]
+        answer = lie.tell(call, fault.amount, self._recall if lie.recalls else self._upstream.ask)
+        if not lie.differs:
+            return answer
+        if answer == self._upstream.ask(call):
+            return None
+        self._plan.told(fault)
+        return answer
+
+    def _recall(self, call: Call) -> Answer:
+        answer = self._upstream.ask(call)
+        if "result" not in answer:
+            return answer
+        return answer | {"result": self._memory.before(call, answer["result"])}
 
     def _pass_on(self, calls: list[Call]) -> list[Answer]:
         if not calls:
             return []
         answers = json.loads(self._upstream.post(json.dumps(calls).encode()))
         by_id = {answer["id"]: answer for answer in answers}
+        for call in calls:
+            self._memory.keep(call, by_id[call["id"]])
         return [by_id[call["id"]] for call in calls]
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from tests.chaos.chain.auditor import Findings
-from tests.chaos.chain.course import Course, Order
+from tests.chaos.chain.course import Course
 from tests.chaos.chain.evidence import read_story
 from tests.chaos.chain.monitor import repairs
+from tests.chaos.ordeal import Order
 
 #: Lines of a kind that are shown, and intents whose rows are.
 _SHOWN, _TOLD = 20, 5
@@ -41,7 +42,7 @@ class Report:
             "double_sends": len(self.findings.double_sends),
             "nonce_gaps": len(self.findings.nonce_gaps),
             "lost": len(self.findings.lost),
-            "worst_repair_s": _seconds(max(self.worst_repair.values(), default=0.0)),
+            "worst_repair_s": seconds(max(self.worst_repair.values(), default=0.0)),
         }
 
     def whole(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class Report:
             "reasons": found.reasons,
             "relayer_ended_by_itself": self.own_ends,
             "by_kind": dict(sorted(self.faults.items())),
-            "worst_repair_by_kind": {k: _seconds(v) for k, v in sorted(self.worst_repair.items())},
+            "worst_repair_by_kind": {k: seconds(v) for k, v in sorted(self.worst_repair.items())},
             "stories": self.stories,
             "slowest": self.slowest,
             "problems": (found.double_sends + found.nonce_gaps + found.lost)[:_SHOWN],
@@ -138,6 +139,6 @@ def _slowest(going: Course) -> dict[str, Any]:
     }
 
 
-def _seconds(value: float) -> float | None:
+def seconds(value: float) -> float | None:
     """JSON has no infinity: None is what was never repaired."""
     return round(value, 2) if math.isfinite(value) else None

@@ -47,7 +47,11 @@ class Miner(threading.Thread):
         """Until `stop`."""
         while not self._over.wait(self.pause_s):
             with self._still:
-                self._node.call("evm_mine")
+                self.block()
+
+    def block(self) -> None:
+        """One more."""
+        self._node.call("evm_mine")
 
     @contextmanager
     def still(self) -> Iterator[None]:

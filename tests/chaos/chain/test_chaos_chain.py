@@ -5,53 +5,19 @@ stays behind.
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-SEED = "4711"
+from tests.chaos.trial import SEED, begin, run
 
 pytestmark = [pytest.mark.chain, pytest.mark.timeout(400)]
 
 
-def begin(folder: Path, faults: int, sabotage: str = "", end: int = 90) -> subprocess.Popen[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("UNDROP_")}
-    options = ("--faults", str(faults), "--seed", SEED, "--db", "sqlite", "--end", str(end))
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.chaos.chain.run", *options],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT), "SABOTAGE": sabotage},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def run(folder: Path, faults: int, sabotage: str = "", end: int = 90) -> tuple[int, dict[str, Any]]:
-    """The exit code and the last line; whatever happens, the run is over in the end."""
-    process = begin(folder, faults, sabotage, end)
-    try:
-        said, _ = process.communicate(timeout=380)
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-    assert said.rstrip().endswith("}"), said[-4000:]
-    line: dict[str, Any] = json.loads(said.splitlines()[-1])
-    assert process.returncode in (0, 1), said[-4000:]
-    if process.returncode:
-        sys.stdout.write(said)
-    return process.returncode, line
-
-
 def test_sixty_faults_send_nothing_twice_leave_no_gap_and_lose_nothing(tmp_path: Path) -> None:
-    code, line = run(tmp_path, 60)
+    code, line = run("chain", tmp_path, 60)
     assert (line["double_sends"], line["nonce_gaps"], line["lost"]) == (0, 0, 0)
     assert code == 0
     assert line["faults"] >= 60
@@ -67,13 +33,13 @@ def test_sixty_faults_send_nothing_twice_leave_no_gap_and_lose_nothing(tmp_path:
 def test_a_relayer_without_a_safeguard_sends_twice_and_is_found_out(
     tmp_path: Path, sabotage: str
 ) -> None:
-    code, line = run(tmp_path, 14, sabotage, end=10)
+    code, line = run("chain", tmp_path, 14, sabotage, end=10)
     assert code == 1
     assert line["double_sends"] > 0
 
 
 def test_a_run_that_is_ended_leaves_no_process_behind(tmp_path: Path) -> None:
-    process = begin(tmp_path, 200)
+    process = begin("chain", tmp_path, 200)
     try:
         family = wait_for_family(process.pid)
     finally:

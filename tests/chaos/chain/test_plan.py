@@ -20,7 +20,7 @@ def test_a_plan_has_as_many_faults_as_were_asked_for() -> None:
 
 def test_a_long_plan_has_every_kind_and_reorgs_of_every_depth() -> None:
     steps = plan(1, 1_000).steps
-    assert {fault.kind for step in steps for fault in step.wire} == set(WIRE) == set(KINDS)
+    assert {fault.kind for step in steps for fault in step.wire} == set(WIRE) <= set(KINDS)
     assert {step.deed.kind for step in steps} == set(DEEDS)
     depths = {step.deed.depth for step in steps if step.deed.kind in ("reorg", "rewind")}
     assert min(depths) == 1

@@ -19,6 +19,11 @@ from tests.chaos.chain.proxy import KINDS, TRANSPORT, Armed, Steering, server
 RAW = "0x02f8"
 HASH = "0x" + keccak(hexstr=RAW).hex()
 HEAD = 100
+#: One log in block 1, two in block 2.
+LOGS = [
+    {"blockNumber": f"0x{number}", "blockHash": f"0xa{number}", "logIndex": hex(index)}
+    for number, index in ((1, 0), (2, 0), (2, 1))
+]
 BLOCK = {"number": hex(HEAD), "hash": "0xb100", "baseFeePerGas": "0x7"}
 SIMULATED = [{"calls": [{"status": "0x1", "gasUsed": "0x64", "logs": []}]}]
 
@@ -28,6 +33,7 @@ class FakeNode:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
+        self.logs = LOGS
         node = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,6 +71,7 @@ class FakeNode:
             "eth_getBlockReceipts": [{"transactionHash": f"0x{i}"} for i in range(4)],
             "eth_getTransactionReceipt": {"status": "0x1"},
             "eth_simulateV1": SIMULATED,
+            "eth_getLogs": self.logs,
             "eth_estimateGas": "0x64",
             "eth_gasPrice": "0x9",
             "eth_feeHistory": {"baseFeePerGas": ["0x7", "0x8"]},
@@ -276,6 +283,57 @@ def test_one_call_of_a_request_is_lied_about_and_the_others_are_not(bench: Bench
     answers = bench.answers((SEND, [RAW]), ("eth_chainId", []), (SEND, [RAW]))
     assert [one["result"] for one in answers] == [HASH, "0x7a69", HASH]
     assert bench.node.sends() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "said"),
+    [
+        ("logs_left_out", 4, [(2, 0), (2, 1)]),
+        ("logs_left_out", 1, [(1, 0), (2, 1)]),
+        ("logs_left_out", 2, [(2, 0), (2, 1)]),
+        ("logs_left_out", 3, [(1, 0), (2, 1)]),
+        ("logs_twice", 1, [(1, 0), (2, 0), (2, 1), (2, 0), (2, 1)]),
+        ("logs_twice", 2, [(1, 0), (1, 0), (2, 0), (2, 0), (2, 1), (2, 1)]),
+    ],
+)
+def test_logs_are_left_out_or_told_twice(
+    bench: Bench, kind: str, amount: int, said: list[tuple[int, int]]
+) -> None:
+    bench.arm(kind, amount=amount)
+    told = bench.one("eth_getLogs", {})["result"]
+    assert [(int(one["blockNumber"], 16), int(one["logIndex"], 16)) for one in told] == said
+    assert bench.kinds() == [kind]
+    assert bench.one("eth_getLogs", {})["result"] == LOGS
+
+
+@pytest.mark.parametrize(("amount", "moved"), [(1, [2]), (2, [1, 2])])
+def test_logs_are_told_of_another_branch(bench: Bench, amount: int, moved: list[int]) -> None:
+    bench.arm("logs_elsewhere", amount=amount)
+    told = bench.one("eth_getLogs", {})["result"]
+    changed = {
+        int(one["blockNumber"], 16)
+        for one, true in zip(told, LOGS, strict=True)
+        if one["blockHash"] != true["blockHash"]
+    }
+    assert sorted(changed) == moved
+
+
+def test_what_was_so_before_is_said_again_once_it_is_not_so_any_more(bench: Bench) -> None:
+    bench.one("eth_getLogs", {})
+    bench.arm("other_branch")
+    assert bench.one("eth_getLogs", {})["result"] == LOGS
+    assert (bench.kinds(), bench.steering.armed()) == ([], ["other_branch"])
+    bench.node.logs = LOGS[:1]
+    assert bench.one("eth_getLogs", {})["result"] == LOGS
+    assert bench.kinds() == ["other_branch"]
+    assert bench.one("eth_getLogs", {})["result"] == LOGS[:1]
+
+
+def test_a_lie_that_would_be_true_waits(bench: Bench) -> None:
+    bench.node.logs = []
+    bench.arm("logs_left_out")
+    assert bench.one("eth_getLogs", {})["result"] == []
+    assert bench.steering.armed() == ["logs_left_out"]
 
 
 def test_a_node_that_is_away_answers_nothing_until_it_is_back(bench: Bench) -> None:
