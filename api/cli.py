@@ -16,7 +16,7 @@ from api import cli_index, cli_relay, supervisor
 from api.terminal import Slug, err, give_up, opened_runtime, out, refusals
 from api.v1 import break_view
 from returns import migrate
-from returns.errors import LeaseLost, Unavailable
+from returns.errors import ChainMismatch, LeaseLost, Unavailable
 from settlement import importer
 from settlement.commands import deployment, relay, setup
 from settlement.commands.access import OPERATOR_SCOPES, SCOPES, create_key, merchant_by_slug
@@ -29,6 +29,9 @@ imports = typer.Typer(no_args_is_help=True, help="Bring data in.")
 app.add_typer(imports, name="import")
 app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_relay.app, name="relay")
+
+#: How often in a row a node may say that it is of another chain, before that is believed.
+_DOUBTS = 5
 
 Role = Annotated[str | None, typer.Option(help="Address; instead of the file's.")]
 
@@ -252,12 +255,18 @@ def indexer(pause: Annotated[float, typer.Option(help="Seconds between looks.")]
     """Follow the chain until stopped."""
     with opened_runtime() as runtime:
         runtime.indexer.check_pinned()
+        doubts = 0
         while True:
             try:
                 if runtime.indexer.step():
                     continue
                 runtime.holder_samples.look()
-            except (Unavailable, LeaseLost) as problem:
+                doubts = 0
+            except (Unavailable, LeaseLost, ChainMismatch) as problem:
+                # Another chain, said once, may be one bad answer; said again and again, it is so.
+                doubts = doubts + 1 if isinstance(problem, ChainMismatch) else 0
+                if doubts > _DOUBTS:
+                    raise
                 err.print(f"indexer.interrupted problem={problem}", highlight=False)
                 time.sleep(1)
             time.sleep(pause)

@@ -1,4 +1,4 @@
-"""What the index writes: blocks, rows, cursors, gaps, and what settlement is told.
+"""What the index writes: blocks, rows, cursors, and what settlement is told.
 
 Each function is part of its caller's transaction. A cursor moves by compare-and-set: of two
 indexers on one chain the second fails loudly, and nothing that it has read is kept.
@@ -19,22 +19,17 @@ from chain.index.proof import Header
 from chain.index.reading import Span
 from returns import work
 from returns.bulk import among, copy_many
-from returns.columns import insert_into
 from returns.errors import LeaseLost
-from returns.ids import new_id
-from returns.tables import Block, Chain, ChainEvent, IndexGap, IndexScan
-from returns.tables.chain import BLOCKS, CHAIN_EVENTS, CHAINS, INDEX_GAPS, INDEX_SCANS
+from returns.tables import Block, Chain, ChainEvent
+from returns.tables.chain import BLOCKS, CHAIN_EVENTS, CHAINS
 from returns.tables.chain import TOKEN_TRANSFERS as TRANSFERS
-from returns.words import ChainLevel, GapCode
+from returns.words import ChainLevel
 
 #: What a cursor must still be when it moves.
 _COMPARED = ("cursor_number", "cursor_hash", "confirmed_number", "final_number", "watch_version")
 
 #: Kept for who looks orders up; nothing is done when they happen.
 _NOT_TOLD = ("OrderValidated", "OrderCancelled", "CounterIncremented")
-
-#: Not a matter of how much was read.
-_OF_HOLDERS = GapCode.WRONG_HOLDER
 
 _BLOCK_COLUMNS = ("chain_id", "hash", "number", "parent_hash", "at", "canonical", "orphaned_times")
 
@@ -128,7 +123,6 @@ def orphan(session: Session, chain_id: int, above: int) -> None:
     )
     times = BLOCKS.c.orphaned_times + 1
     session.connection().execute(gone.values(canonical=False, orphaned_times=times))
-    _shorten_scans(session, chain_id, above)
 
 
 # -- what settlement is told -----------------------------------------------------------------------
@@ -200,112 +194,3 @@ def levels_told(chain: Chain) -> list[tuple[str, int]]:
         (f"chain.{ChainLevel.CONFIRMED.value}", chain.confirmed_number),
         (f"chain.{ChainLevel.FINAL.value}", chain.final_number),
     ]
-
-
-# -- gaps ------------------------------------------------------------------------------------------
-
-
-def note_gap(
-    session: Session,
-    chain_id: int,
-    code: GapCode,
-    number: int,
-    problem: str,
-    now: datetime,
-    *,
-    address: str = "",
-    resolved: bool = False,
-) -> None:
-    """A row that a person sees. The same one again is counted, and open again."""
-    row = IndexGap(
-        id=new_id(),
-        chain_id=chain_id,
-        code=code,
-        first_number=number,
-        last_number=number,
-        address=address,
-        problem=problem[:1000],
-        first_seen=now,
-        last_seen=now,
-        resolved_at=now if resolved else None,
-    )
-    insert = insert_into(session, IndexGap).values(**row.model_dump())
-    keys = ("chain_id", "code", "first_number", "last_number", "address")
-    changed = {name: getattr(insert.excluded, name) for name in ("problem", "last_seen")}
-    changed |= {"resolved_at": insert.excluded.resolved_at, "times": INDEX_GAPS.c.times + 1}
-    session.connection().execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
-
-
-def close_gap(session: Session, chain_id: int, code: GapCode, problem: str, now: datetime) -> None:
-    """What was noted with these words is not so any more."""
-    gaps = INDEX_GAPS.c
-    closed = sa.update(INDEX_GAPS).where(gaps.chain_id == chain_id, gaps.resolved_at.is_(None))
-    closed = closed.where(gaps.code == code, gaps.problem == problem)
-    session.connection().execute(closed.values(resolved_at=now))
-
-
-def note_findings(
-    session: Session, chain_id: int, span: Span, now: datetime, *, only: str | None = None
-) -> None:
-    """What was odd about blocks that are read now; what was open about them is not any more.
-
-    `only`: they were read for this address alone, and say nothing of others.
-    """
-    first, last = span.headers[0].number, span.headers[-1].number
-    gaps = INDEX_GAPS.c
-    closed = sa.update(INDEX_GAPS).where(gaps.chain_id == chain_id, gaps.resolved_at.is_(None))
-    closed = closed.where(gaps.first_number >= first, gaps.last_number <= last)
-    if only is not None:
-        closed = closed.where(gaps.address.in_(("", only)))
-    session.connection().execute(closed.where(gaps.code != _OF_HOLDERS).values(resolved_at=now))
-    for number, problem in span.short:
-        code = GapCode.SHORT_ANSWER
-        note_gap(session, chain_id, code, number, problem, now, resolved=True)
-    for number, address, problem in span.rows.unfit:
-        code = GapCode.UNFIT_LOG
-        note_gap(session, chain_id, code, number, problem, now, address=address)
-
-
-# -- scans -----------------------------------------------------------------------------------------
-
-
-def open_scan(session: Session, chain_id: int) -> IndexScan | None:
-    """The oldest range that is still to be read below the cursor."""
-    query = select(IndexScan).where(
-        IndexScan.chain_id == chain_id, col(IndexScan.done_at).is_(None)
-    )
-    return session.exec(query.order_by(col(IndexScan.id)).limit(1)).first()
-
-
-def add_scan(
-    session: Session, chain_id: int, address: str | None, first: int, last: int, now: datetime
-) -> bool:
-    """Have blocks read below the cursor; False if there are none."""
-    if first > last:
-        return False
-    scan = IndexScan(chain_id=chain_id, next_number=first, last_number=last, created_at=now)
-    scan.address = address
-    session.add(scan)
-    return True
-
-
-def move_scan(session: Session, scan: IndexScan, read_to: int, now: datetime) -> None:
-    """Its cursor moves by compare-and-set too."""
-    scans = INDEX_SCANS.c
-    moved = sa.update(INDEX_SCANS).where(
-        scans.id == scan.id,
-        scans.next_number == scan.next_number,
-        scans.last_number == scan.last_number,
-        scans.done_at.is_(None),
-    )
-    done = now if read_to >= scan.last_number else None
-    moved = moved.values(next_number=read_to + 1, done_at=done)
-    if session.connection().execute(moved).rowcount != 1:
-        raise LeaseLost(row=f"scan {scan.id}")
-
-
-def _shorten_scans(session: Session, chain_id: int, above: int) -> None:
-    """The cursor reads what a reorg brings; a scan ends below it."""
-    scans = INDEX_SCANS.c
-    too_far = sa.update(INDEX_SCANS).where(scans.chain_id == chain_id, scans.last_number > above)
-    session.connection().execute(too_far.where(scans.done_at.is_(None)).values(last_number=above))

@@ -17,15 +17,16 @@ from typing import Any
 from sqlmodel import Session
 
 from chain.client import BlockHeader, ChainClient
-from chain.index import books, registry
+from chain.index import books, gaps, registry, scans
 from chain.index.ahead import Ahead
 from chain.index.proof import Incomplete
 from chain.index.reading import Moved, Reader, Span, WitnessDiffers
+from chain.index.scans import Scans
 from chain.index.watch import Watch
 from returns.clock import Clock
 from returns.db import Database
 from returns.errors import ChainMismatch, ChainUnavailable
-from returns.tables import Chain, IndexScan
+from returns.tables import Chain
 from returns.words import GapCode, WatchKind
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,6 @@ log = logging.getLogger(__name__)
 _STEP_BACK = 100
 #: What was seen of an idle chain is written this often.
 _HEARTBEAT = timedelta(seconds=5)
-
-#: Contracts whose events settlement is told.
-_TOLD = frozenset({WatchKind.ESCROW, WatchKind.ZONE, WatchKind.SEAPORT})
 
 
 @dataclass(frozen=True)
@@ -80,10 +78,7 @@ class Indexer:
         self._reader = Reader(client, chain_id, witness)
         self._watch, self._version = Watch({}), -1
         self._ahead = Ahead(lambda first, last: self._reader.read(first, last, self._watch))
-        self._scan_watch = Watch({})
-        self._ahead_of_scan = Ahead(
-            lambda first, last: self._reader.read(first, last, self._scan_watch)
-        )
+        self._scans = Scans(database, self._reader, chain_id, clock)
         self._counted = (0, 0)
 
     def step(self) -> bool:
@@ -98,17 +93,22 @@ class Indexer:
             if self._is_undone(chain, head):
                 return self._rewind(chain)
             more = self._read_on(chain, head)
-            return self._scan() or more
+            return self._scans.step(self._watch, self._version) or more
         except Moved:
             return self._has_moved()
         except Incomplete as gap:
             self._note(gap)
             return False
 
+    def _forget(self) -> None:
+        """What was read ahead is of no use any more."""
+        self._ahead.forget()
+        self._scans.forget()
+
     def close(self) -> None:
         """End the threads that read ahead."""
         self._ahead.close()
-        self._ahead_of_scan.close()
+        self._scans.close()
 
     # -- the chain that this database belongs to -------------------------------------------------
 
@@ -132,8 +132,7 @@ class Indexer:
         with self._database.read() as session:
             self._watch = Watch(registry.watched(session, self._chain_id))
         self._version = version
-        self._ahead.forget()
-        self._ahead_of_scan.forget()
+        self._forget()
 
     def check_pinned(self) -> None:
         """Raise `ChainMismatch` where the node serves another chain than the database knows, and
@@ -184,7 +183,7 @@ class Indexer:
             place = {"cursor_number": last.number, "cursor_hash": last.hash}
             moved = books.move(session, chain, **place, **levels, **seen)
             books.store(session, self._chain_id, span)
-            books.note_findings(session, self._chain_id, span, now)
+            gaps.note_findings(session, self._chain_id, span, now)
             self._tell_levels(session, chain, moved)
         if span.short:
             log.warning("index.short_answer chain=%s blocks=%s", self._chain_id, span.short)
@@ -231,8 +230,7 @@ class Indexer:
                 self._tell(session, moved, (after, upto), kind)
 
     def _tell(self, session: Session, chain: Chain, blocks: tuple[int, int], kind: str) -> None:
-        told = [one for one, kind_ in self._watch.kinds.items() if kind_ in _TOLD]
-        books.tell(session, chain, told, blocks, kind, self._clock())
+        books.tell(session, chain, self._watch.told, blocks, kind, self._clock())
 
     # -- back --------------------------------------------------------------------------------------
 
@@ -251,8 +249,7 @@ class Indexer:
 
     def _has_moved(self) -> bool:
         """Answers did not fit together: rewind if the node has another block where we have ours."""
-        self._ahead.forget()
-        self._ahead_of_scan.forget()
+        self._forget()
         # Not as the step began: it may have read on before its scan did not fit.
         chain = self._chain()
         newest = self._client.header(chain.cursor_number) if chain.cursor_number >= 0 else None
@@ -262,8 +259,7 @@ class Indexer:
 
     def _rewind(self, chain: Chain) -> bool:
         self.check_pinned()
-        self._ahead.forget()
-        self._ahead_of_scan.forget()
+        self._forget()
         number, block_hash = self._common_ancestor(chain.cursor_number)
         depth, now = chain.cursor_number - number, self._clock()
         about = {"reorgs": chain.reorgs + 1, "reorg_depth": depth, "reorg_at": now}
@@ -276,6 +272,7 @@ class Indexer:
             books.move(session, chain, **place, **levels, **about)
             self._tell(session, chain, (number, chain.confirmed_number), "chain.reorged")
             books.orphan(session, self._chain_id, number)
+            scans.shorten(session, self._chain_id, number)
         log.warning("index.reorg chain=%s depth=%s ancestor=%s", self._chain_id, depth, number)
         if chain.final_number > number:
             log.error("index.final_undone chain=%s depth=%s", self._chain_id, depth)
@@ -294,59 +291,13 @@ class Indexer:
             newest = oldest - 1
         return -1, ""
 
-    # -- what is read below the cursor -------------------------------------------------------------
-
-    def _scan(self) -> bool:
-        """One range for an address that was added, or of a replay; True if there is more of it."""
-        with self._database.read() as session:
-            chain = session.get_one(Chain, self._chain_id)
-            scan = books.open_scan(session, self._chain_id)
-        if scan is None or chain.watch_version != self._version:
-            return scan is not None
-        if scan.next_number > scan.last_number:
-            with self._database.write() as session:
-                books.move_scan(session, scan, scan.last_number, self._clock())
-            return True
-        self._scan_watch = self._watch.only(scan.address) if scan.address else self._watch
-        span = self._ahead_of_scan.take(scan.next_number, scan.last_number)
-        self._write_scan(chain, scan, span)
-        return True
-
-    def _write_scan(self, chain: Chain, scan: IndexScan, span: Span) -> None:
-        first, last, now = span.headers[0].number, span.headers[-1].number, self._clock()
-        with self._database.write() as session:
-            # Unchanged: since it was read, no reorg has changed which blocks stand.
-            moved = books.move(session, chain, events=chain.events + span.logs)
-            if not self._fits(session, span):
-                raise Moved
-            added = books.store(session, self._chain_id, span, again=True)
-            books.note_findings(session, self._chain_id, span, now, only=scan.address)
-            for kind, upto in books.levels_told(chain):
-                self._tell(session, moved, (first - 1, min(last, upto)), kind)
-            books.move_scan(session, scan, last, now)
-        if added and scan.address is None:
-            log.warning("index.replay_found chain=%s rows=%s upto=%s", self._chain_id, added, last)
-
-    def _fits(self, session: Session, span: Span) -> bool:
-        """Whether the blocks are those that stand here, or lead to them."""
-        first, last = span.headers[0], span.headers[-1]
-        ours = books.stored_hashes(session, self._chain_id, first.number - 1, last.number)
-        follows = ours.get(first.number - 1, first.parent_hash) == first.parent_hash
-        leads = books.stored_parent(session, self._chain_id, last.number + 1) in (None, last.hash)
-        return (
-            follows
-            and leads
-            and all(ours.get(one.number, one.hash) == one.hash for one in span.headers)
-        )
-
     # -- gaps --------------------------------------------------------------------------------------
 
     def _note(self, gap: Incomplete) -> None:
-        self._ahead.forget()
-        self._ahead_of_scan.forget()
+        self._forget()
         is_witness = isinstance(gap, WitnessDiffers)
         code = GapCode.WITNESS_DIFFERS if is_witness else GapCode.UNPROVEN
         with self._database.write() as session:
             place = (self._chain_id, code, gap.number)
-            books.note_gap(session, *place, gap.problem, self._clock())
+            gaps.note(session, *place, gap.problem, self._clock())
         log.error("index.gap chain=%s %s", self._chain_id, gap)

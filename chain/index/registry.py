@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 from chain.client import BlockHeader, ChainClient
 from chain.facts import Facts
-from chain.index import books
+from chain.index import scans
 from chain.permits import claims
 from returns.columns import insert_into
 from returns.errors import WatchRefused
@@ -42,7 +42,7 @@ def begin(
     if pinned.first() is not None:
         for one in _rows(session, chain_id):
             # Added before there was anything to be below of.
-            books.add_scan(session, chain_id, one.address, one.since_block, anchor.number - 1, now)
+            scans.add(session, chain_id, one.address, one.since_block, anchor.number - 1, now)
     for address, kind in ours.items():
         add(session, chain_id, address, kind, anchor.number, now)
     return session.get_one(Chain, chain_id, populate_existing=True)
@@ -72,7 +72,7 @@ def add(
     session.add(row)
     if read_to is not None:
         cursor, anchor = read_to
-        books.add_scan(session, chain_id, address, since, max(cursor, anchor - 1), now)
+        scans.add(session, chain_id, address, since, max(cursor, anchor - 1), now)
     session.flush()
     return True
 

@@ -13,7 +13,7 @@ from chain.addresses import ZERO
 from chain.client import ChainClient
 from chain.facts import Facts
 from chain.holdings import Holding
-from chain.index import books
+from chain.index import gaps, scans
 from returns.chain_reads import holders_at
 from returns.clock import Clock
 from returns.db import Database
@@ -57,7 +57,7 @@ class HolderSamples:
             chain = session.get(Chain, self.chain_id)
             if chain is None or chain.cursor_number < 0:
                 return []
-            if books.open_scan(session, self.chain_id) is not None:
+            if scans.oldest(session, self.chain_id) is not None:
                 # Of what is still being read, the last movement may not be known yet.
                 return []
             moved = self._some(session, chain, count)
@@ -103,6 +103,6 @@ class HolderSamples:
                 problem = f"the chain has another holder of {token} than the index"
                 if token in wrong:
                     place = (self.chain_id, GapCode.WRONG_HOLDER, number, problem)
-                    books.note_gap(session, *place, now, address=token.collection)
+                    gaps.note(session, *place, now, address=token.collection)
                 else:
-                    books.close_gap(session, self.chain_id, GapCode.WRONG_HOLDER, problem, now)
+                    gaps.close(session, self.chain_id, GapCode.WRONG_HOLDER, problem, now)

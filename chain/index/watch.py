@@ -20,6 +20,10 @@ _PER_FILTER = 500
 Log = dict[str, Any]
 
 
+#: Contracts whose events settlement is told.
+_TOLD = frozenset({WatchKind.ESCROW, WatchKind.ZONE, WatchKind.SEAPORT})
+
+
 class Watch:
     """Addresses by what they are; all in lower case."""
 
@@ -30,6 +34,7 @@ class Watch:
         self.collections = frozenset(
             one for one, kind in contracts.items() if kind is WatchKind.COLLECTION
         )
+        self.told = frozenset(one for one, kind in self.kinds.items() if kind in _TOLD)
         self._parties = {"0x" + one[2:].rjust(64, "0"): one for one in treasuries}
         self._addresses = [_bloom(bytes.fromhex(one[2:])) for one in self.kinds]
         self._topics = [_bloom(bytes.fromhex(one[2:])) for one in self._parties]

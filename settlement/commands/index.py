@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from chain.addresses import parse_address
-from chain.index import books, registry
+from chain.index import registry, scans
 from returns import chain_reads
 from returns.errors import FieldInvalid, NotFound
 from returns.tables import Chain, WatchedContract
@@ -72,7 +72,7 @@ def replay(runtime: Runtime, first: int) -> dict[str, int]:
         if not chain.anchor_number <= first <= chain.cursor_number:
             problem = f"the index has blocks {chain.anchor_number} to {chain.cursor_number}"
             raise FieldInvalid(field="from-block", problem=problem)
-        books.add_scan(session, chain_id, None, first, chain.cursor_number, runtime.clock())
+        scans.add(session, chain_id, None, first, chain.cursor_number, runtime.clock())
     return {"first": first, "last": chain.cursor_number}
 
 

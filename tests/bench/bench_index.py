@@ -53,8 +53,9 @@ def _parts(chain: EventChain) -> Iterator[dict[str, Any]]:
     kinds = ["sqlite", *(["postgres"] if stores.answers(stores.POSTGRES) else [])]
     compared: dict[str, Any] = {}
     for kind in kinds:
-        compared |= _compared(chain, kind)
-        yield compared
+        part = _compared(chain, kind)
+        yield part
+        compared |= part
     for name in ("script", "library"):
         yield {f"{name}_events_s": max(compared[f"{name}_{kind}_s"] for kind in kinds)}
     for size in ("100k", "1m"):

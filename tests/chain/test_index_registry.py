@@ -17,8 +17,7 @@ from sqlmodel import col, select
 
 from chain.addresses import ZERO
 from chain.contracts import encode_call
-from chain.index import books as index_books
-from chain.index import registry
+from chain.index import registry, scans
 from chain.index.indexer import Indexer
 from chain.local import ADMIN, OPERATOR
 from returns.errors import LeaseLost, WatchRefused
@@ -47,7 +46,7 @@ def add(books: Books, address: str, since: int = 1, kind: WatchKind = WatchKind.
         return registry.add(session, CHAIN_ID, address, kind, since, START)
 
 
-def scans(books: Books) -> list[IndexScan]:
+def scan_rows(books: Books) -> list[IndexScan]:
     with books.database.read() as session:
         return list(session.exec(select(IndexScan).order_by(col(IndexScan.id))))
 
@@ -84,7 +83,7 @@ def test_an_address_that_is_added_is_read_from_its_start_while_the_cursor_goes_o
     for number in range(3, 6):
         emit(chain, number)
         assert indexer.step() is True
-        [scan] = scans(books)
+        [scan] = scan_rows(books)
         places.append((scan.next_number, scan.done_at, books.chain().cursor_number))
     # Both go on in each step: the scan by its range, the cursor by the new block.
     assert [done for _, done, _ in places] == [None] * 3
@@ -92,7 +91,7 @@ def test_an_address_that_is_added_is_read_from_its_start_while_the_cursor_goes_o
     assert places[0][2] == before.cursor_number + 1
     chain.anvil.mine(6)
     catch_up(indexer)
-    [scan] = scans(books)
+    [scan] = scan_rows(books)
     assert (scan.next_number, scan.done_at is None) == (before.cursor_number + 1, False)
     assert indexed(books) == logs_on_chain(chain)
     for kind in ("chain.confirmed", "chain.final"):
@@ -107,7 +106,7 @@ def test_what_is_added_from_now_on_needs_no_scan(chain: Stage, books: Books, mak
     assert add(books, chain.deployment.escrow, since=chain.client.block_number() + 1)
     emit(chain, 2)
     catch_up(indexer)
-    assert ([number for _, _, number in indexed(books)], scans(books)) == (["2"], [])
+    assert ([number for _, _, number in indexed(books)], scan_rows(books)) == (["2"], [])
 
 
 def test_what_is_watched_already_changes_nothing(chain: Stage, books: Books, make: Make) -> None:
@@ -166,10 +165,10 @@ def test_what_is_added_before_the_first_start_is_read_from_its_start(
     emit(chain, 2)
     anchor = chain.client.block_number()
     add(books, chain.deployment.escrow)
-    assert scans(books) == []
+    assert scan_rows(books) == []
     emit(chain, 3)
     catch_up(make(start_block=anchor))
-    [scan] = scans(books)
+    [scan] = scan_rows(books)
     assert (scan.address, scan.last_number) == (chain.deployment.escrow, anchor - 1)
     assert scan.done_at is not None
     assert indexed(books) == logs_on_chain(chain)
@@ -219,7 +218,7 @@ def test_a_reorg_during_a_scan_leaves_the_index_equal_to_the_chain(
     add(books, chain.deployment.escrow)
     indexer.step()
     indexer.step()
-    [scan] = scans(books)
+    [scan] = scan_rows(books)
     assert scan.done_at is None
     assert scan.next_number > chain.client.block_number() - 45
     chain.anvil.revert(snapshots[-depth])
@@ -227,7 +226,7 @@ def test_a_reorg_during_a_scan_leaves_the_index_equal_to_the_chain(
         emit(chain, number)
     catch_up(indexer)
     assert indexed(books) == logs_on_chain(chain)
-    assert scans(books)[0].done_at is not None
+    assert scan_rows(books)[0].done_at is not None
     chain.anvil.mine(6)
     catch_up(indexer)
     assert_told_once(chain, books, 2, "chain.confirmed")
@@ -316,7 +315,7 @@ def test_a_replay_brings_lost_rows_back_and_tells_settlement_nothing_twice(
         for table in (CHAIN_EVENTS, TOKEN_TRANSFERS):
             gone = sa.delete(table).where(table.c.block_hash.in_(of_blocks))
             session.connection().execute(gone)
-        assert index_books.add_scan(session, CHAIN_ID, None, 1, books.chain().cursor_number, START)
+        assert scans.add(session, CHAIN_ID, None, 1, books.chain().cursor_number, START)
     assert (len(indexed(books)), books.transfers()) == (15, [])
     catch_up(indexer)
     assert [one.model_dump() for one in books.events()] == [one.model_dump() for one in events]
@@ -324,7 +323,7 @@ def test_a_replay_brings_lost_rows_back_and_tells_settlement_nothing_twice(
         one.model_dump() for one in transfers
     ]
     assert [one.id for one in books.inbox()] == [one.id for one in told]
-    assert [scan.done_at is None for scan in scans(books)] == [False]
+    assert [scan.done_at is None for scan in scan_rows(books)] == [False]
 
 
 def test_a_replay_of_a_whole_index_changes_nothing(chain: Stage, books: Books, make: Make) -> None:
@@ -334,7 +333,7 @@ def test_a_replay_of_a_whole_index_changes_nothing(chain: Stage, books: Books, m
     catch_up(indexer)
     before, cursor = books.rows(), books.chain().cursor_hash
     with books.database.write() as session:
-        index_books.add_scan(session, CHAIN_ID, None, 1, books.chain().cursor_number, START)
+        scans.add(session, CHAIN_ID, None, 1, books.chain().cursor_number, START)
     catch_up(indexer)
     assert books.rows() == {**before, "index_scan": 1}
     assert books.chain().cursor_hash == cursor
@@ -343,5 +342,5 @@ def test_a_replay_of_a_whole_index_changes_nothing(chain: Stage, books: Books, m
 def test_no_range_below_nothing_is_scanned(chain: Stage, books: Books) -> None:
     before = books.rows()
     with books.database.write() as session:
-        assert index_books.add_scan(session, CHAIN_ID, None, 5, 4, START) is False
+        assert scans.add(session, CHAIN_ID, None, 5, 4, START) is False
     assert books.rows() == before

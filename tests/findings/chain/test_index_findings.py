@@ -12,8 +12,7 @@ from chain_index import catch_up, emit, indexed, indexer_of, logs_on_chain
 from chain_node import CHAIN_ID, Stage
 from sqlmodel import select
 
-from chain.index import books as index_books
-from chain.index import registry
+from chain.index import gaps, registry, scans
 from chain.index.indexer import Indexer
 from returns.errors import WatchRefused
 from returns.tables import Block, IndexScan
@@ -128,14 +127,12 @@ def test_what_is_read_for_one_address_mends_nothing_of_another(
     with books.database.write() as session:
         for address in (zone, chain.deployment.escrow, ""):
             code = GapCode.UNFIT_LOG if address else GapCode.UNPROVEN
-            index_books.note_gap(
-                session, CHAIN_ID, code, number, "it is odd", START, address=address
-            )
+            gaps.note(session, CHAIN_ID, code, number, "it is odd", START, address=address)
     _add_escrow(chain, books)
     catch_up(indexer)
     assert {gap.address for gap in books.gaps() if gap.resolved_at is None} == {zone}
     with books.database.write() as session:
-        index_books.add_scan(session, CHAIN_ID, None, 1, number, START)
+        scans.add(session, CHAIN_ID, None, 1, number, START)
     catch_up(indexer)
     assert {gap.address for gap in books.gaps() if gap.resolved_at is None} == set()
 

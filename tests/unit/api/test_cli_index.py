@@ -11,7 +11,7 @@ from desk import Desk
 from index_rows import AT, CHAIN_ID, COLLECTION, chain_row, watch_row
 from terminals import Terminal
 
-from chain.index import books
+from chain.index import gaps
 from returns.tables import IndexScan
 from returns.words import GapCode
 
@@ -28,7 +28,7 @@ def terminal(desk: Desk, tmp_path: Path) -> Terminal:
 def note(terminal: Terminal, *, resolved: bool = False) -> None:
     with terminal.desk.runtime.database.write() as session:
         place = (CHAIN_ID, GapCode.UNPROVEN, 3, "its receipts are not all there")
-        books.note_gap(session, *place, AT, resolved=resolved)
+        gaps.note(session, *place, AT, resolved=resolved)
 
 
 def rows(terminal: Terminal, *words: str) -> list[dict[str, Any]]:
