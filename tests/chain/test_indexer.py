@@ -397,6 +397,24 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_missed_or_twice(
     assert sorted(delivered(sqlite, "chain.reorged")) == ["1", "2"]
 
 
+def test_one_that_starts_again_reads_no_stored_block_again(
+    chain: Stage, books: Books, make: Make
+) -> None:
+    emit(chain, 1, 2)
+    chain.anvil.mine(30)
+    catch_up(make())
+    cursor, asked = books.chain().cursor_number, list[int]()
+
+    def logs(params: Any, ask: Any) -> Any:
+        asked.append(int(params[0]["fromBlock"], 16))
+        return ask()
+
+    emit(chain, 3)
+    catch_up(make(client=BentClient(chain.url, eth_getLogs=logs)))
+    assert asked == [cursor + 1]
+    assert indexed(books) == logs_on_chain(chain)
+
+
 def test_another_chain_id_is_refused_and_nothing_is_written(books: Books, make: Make) -> None:
     before = books.rows()
     with pytest.raises(ChainMismatch):
