@@ -57,8 +57,10 @@ def watch(
     with opened_runtime() as runtime:
         owner = merchant_by_slug(runtime, merchant)
         row = index.watch(runtime, owner.id, address, kind, since)
-        done = "is watched from block" if row["added"] else "was watched already; asked for block"
-        out.print(f"{row['address']} {done} {row['since_block']}.", highlight=False)
+        told = (
+            f"is watched from block {row['since_block']}" if row["added"] else "was watched already"
+        )
+        out.print(f"{row['address']} {told}.", highlight=False)
 
 
 @app.command()

@@ -182,9 +182,9 @@ def get_token(
     """Who holds a token of a watched collection, at a block or now, and how it came there.
 
     From the index alone. `level` says how far a fact can be relied on (provisional, confirmed,
-    final), `complete` whether every block up to there has been read without a gap. A `price` is
-    what the sale in the same transaction paid, in minor units; prices of orders are for their
-    merchant's keys.
+    final), `complete` whether every block from `since` on has been read without a gap, `truncated`
+    whether it has moved more often than is shown. A `price` is what the sale in the same
+    transaction paid, in minor units; prices of orders are for their merchant's keys.
     """
     caller.require("returns:read")
     merchant_id = caller.merchant_id if caller.order_id is None else None

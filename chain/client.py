@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import orjson
 from requests import Request, RequestException, Response, Session
@@ -256,6 +256,11 @@ class ChainClient:
             raise ChainUnavailable(problem="its answer is not JSON-RPC") from fault
 
 
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -274,8 +279,12 @@ class _Provider(HTTPProvider):
 
     @staticmethod
     def decode_rpc_response(raw_response: bytes) -> RPCResponse:
-        """Raises `ValueError` for what cannot be read."""
-        return cast(RPCResponse, orjson.loads(raw_response))
+        """Raises `ValueError` or `RecursionError` for what cannot be read."""
+        try:
+            return cast(RPCResponse, orjson.loads(raw_response))
+        except orjson.JSONDecodeError:
+            # It is stricter than JSON: half of a surrogate pair is allowed, in a stranger's text.
+            return cast(RPCResponse, _DECODER.decode(raw_response.decode()))
 
 
 class _Session(Session):

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from returns.errors import FieldInvalid, NotFound
@@ -36,6 +37,9 @@ NOBODY = "0x" + "0" * 40
 
 #: Movements of one token that are shown, the newest of them.
 _SHOWN = 1_000
+
+#: Who took the payment of an order that was paid by a transaction.
+_ON_CHAIN = "chain"
 
 #: Seaport's item types: below this one it is money, from it on tokens.
 _FIRST_TOKEN_TYPE = 2
@@ -78,7 +82,9 @@ def token_view(
         "token": str(token),
         "as_of": _as_of(session, chain, token.collection, upto),
         "holders": [{"address": one, "amount": str(held)} for one, held in sorted(holders.items())],
-        "provenance": [_move_view(chain, one) for one in moves],
+        # The newest ones, where a token has moved so often.
+        "truncated": len(moves) > _SHOWN,
+        "provenance": [_move_view(chain, one) for one in moves[-_SHOWN:]],
     }
 
 
@@ -125,35 +131,44 @@ class _Move:
 
 
 def _moves(session: Session, token: Token, upto: int, merchant_id: UUID | None) -> list[_Move]:
-    """Movements in the order of the chain, each with its sale where one is known: one query."""
+    """Movements in the order of the chain, each with its sale where one is known: one query.
+
+    One more than are shown, if there are more.
+    """
+    newest = (
+        select(TokenTransfer)
+        .join(Block, sa.and_(*_IN_ITS_BLOCK))
+        .where(*_of(token), col(Block.canonical), TokenTransfer.block_number <= upto)
+        .order_by(*(col(one).desc() for one in _PLACE))
+        .limit(_SHOWN + 1)
+    )
+    moved = aliased(TokenTransfer, newest.subquery())
     sale = sa.and_(
-        col(ChainEvent.tx_hash) == TokenTransfer.tx_hash,
-        col(ChainEvent.block_hash) == TokenTransfer.block_hash,
+        col(ChainEvent.tx_hash) == moved.tx_hash,
+        col(ChainEvent.block_hash) == moved.block_hash,
         col(ChainEvent.name) == "OrderFulfilled",
     )
     paid = sa.and_(
-        col(Payment.reference) == TokenTransfer.tx_hash, col(Payment.merchant_id) == merchant_id
+        col(Payment.merchant_id) == merchant_id,
+        col(Payment.processor) == _ON_CHAIN,
+        col(Payment.reference) == moved.tx_hash,
     )
     bought = sa.and_(
         col(OrderLine.order_id) == Payment.order_id,
-        col(OrderLine.collection) == TokenTransfer.token,
-        col(OrderLine.token_id) == TokenTransfer.token_id,
+        col(OrderLine.collection) == moved.token,
+        col(OrderLine.token_id) == moved.token_id,
     )
     query = (
-        select(TokenTransfer, ChainEvent.args, OrderLine.price, Payment.currency)
-        .join(Block, sa.and_(*_IN_ITS_BLOCK))
+        select(moved, ChainEvent.args, OrderLine.price, Payment.currency)
         .join(ChainEvent, sale, isouter=True)
         .join(Payment, paid, isouter=True)
         .join(OrderLine, bought, isouter=True)
-        .where(*_of(token), col(Block.canonical), TokenTransfer.block_number <= upto)
-        .order_by(*(col(one).desc() for one in _PLACE))
-        .limit(_SHOWN)
     )
     found: dict[tuple[int, int, int], _Move] = {}
     for transfer, args, price, currency in session.exec(query):
         place = (transfer.block_number, transfer.log_index, transfer.position)
         known = found.get(place)
-        if known is None or known.price is None:
+        if known is None or known.price is None or price is not None:
             found[place] = _Move(transfer, _price(token, transfer, args, price, currency))
     return [found[place] for place in sorted(found)]
 
@@ -182,24 +197,23 @@ class Sale:
 
 
 def sale_of(args: dict[str, Any], collection: str, token_id: int) -> Sale | None:
-    """What an OrderFulfilled sold a token for; None unless it sold this one token, for one asset.
+    """What an OrderFulfilled sold a token for; None unless it sold one of it, for one asset.
 
-    An offer gives the token for what it considers, a bid gives money and considers the token.
+    An offer gives the token for what it considers, a bid gives money and considers the token. What
+    goes back to the buyer is no part of the price.
     """
     offer, consideration = args["offer"], args["consideration"]
     is_offer = any(_is_token(one) for one in offer)
     given, taken = (offer, consideration) if is_offer else (consideration, offer)
-    tokens = [one for one in given if _is_token(one)]
-    money = [one for one in taken if not _is_token(one)]
-    assets = {one["token"] for one in money}
-    wanted = [(collection, str(token_id))]
-    if [(one["token"], one["identifier"]) for one in tokens] != wanted or len(assets) != 1:
-        return None
-    if len(money) != len(taken):
-        return None
     ends = (args["offerer"], args["recipient"])
     seller, buyer = ends if is_offer else ends[::-1]
-    return Sale(seller, buyer, sum(int(one["amount"]) for one in money), assets.pop())
+    tokens = [(one["token"], one["identifier"], one["amount"]) for one in given if _is_token(one)]
+    money = [one for one in taken if not _is_token(one)]
+    assets = {one["token"] for one in money}
+    if tokens != [(collection, str(token_id), "1")] or len(money) != len(taken) or len(assets) != 1:
+        return None
+    paid = sum(int(one["amount"]) for one in money if one.get("recipient") != buyer)
+    return Sale(seller, buyer, paid, assets.pop())
 
 
 def _is_token(item: dict[str, Any]) -> bool:
@@ -207,7 +221,8 @@ def _is_token(item: dict[str, Any]) -> bool:
 
 
 def _as_of(session: Session, chain: Chain, collection: str, block: int) -> dict[str, Any]:
-    """`complete`: whether everything up to here was read of this collection, without a gap."""
+    """`complete`: whether all blocks from `since` to here were read for it, without a gap."""
+    watched = session.get_one(WatchedContract, (chain.chain_id, collection))
     scans = select(IndexScan).where(
         IndexScan.chain_id == chain.chain_id,
         col(IndexScan.done_at).is_(None),
@@ -218,6 +233,7 @@ def _as_of(session: Session, chain: Chain, collection: str, block: int) -> dict[
     return {
         "block": block,
         "level": level_of(chain, block).value,
+        "since": watched.since_block,
         "complete": is_read and not any(one.address in ("", collection) for one in gaps),
     }
 

@@ -35,6 +35,11 @@ def lock_request(session: Session, merchant_id: UUID, key: str) -> None:
     _lock_name(session, merchant_id, f"Idempotency-Key: {key}")
 
 
+def lock_chain(session: Session, chain_id: int) -> None:
+    """Serialises what is watched of a chain, also before there is anything of it."""
+    _lock_name(session, UUID(int=chain_id), "watched")
+
+
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:
     """Serialises everything that grants money for one purchased token."""
     return _lock(session, OrderLine, order_line_id, "order line")

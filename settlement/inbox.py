@@ -9,19 +9,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
 
 from custody import holds
 from custody.calls import LEG_OF_EVENT
 from returns import locks
 from returns.ids import from_bytes32
-from returns.tables import Block, InboxItem, Leg, ReturnLine
+from returns.tables import Block, Chain, ChainEvent, InboxItem, Leg, ReturnLine
 from returns.words import ChainLevel, LegKind
 from settlement import legs, sales
 from settlement.legs import Sighting
 from settlement.plans import Terms
 
 log = logging.getLogger(__name__)
+
+#: What is undone may be mined again in an earlier block, by at most so many.
+_DEEPEST_REORG = 256
 
 
 def handle(session: Session, terms: Terms, item: InboxItem, now: datetime) -> None:
@@ -52,10 +56,14 @@ def _chain_shows(level: ChainLevel) -> Callable[..., None]:
     return shown
 
 
-def _chain_undid(session: Session, _terms: Terms, event: dict[str, Any], now: datetime) -> None:
+def _chain_undid(session: Session, terms: Terms, event: dict[str, Any], now: datetime) -> None:
     line = _line(session, event)
     kind = LEG_OF_EVENT.get(event["name"])
     if line is None:
+        return
+    locks.lock_line(session, line.id)
+    if _is_late(session, terms, line, event):
+        log.info("chain.undone_late event=%s line=%s", event["name"], line.id)
         return
     holds.undo(session, line, event["name"], now)
     if event["name"] == "Reclaimed":
@@ -77,6 +85,35 @@ def _stands(session: Session, terms: Terms, event: dict[str, Any]) -> bool:
     key = (terms.deployment.chain_id, event["block_hash"])
     block = session.get(Block, key, populate_existing=True)
     return block is not None and block.canonical and block.orphaned_times == event["orphaned_times"]
+
+
+def _is_late(session: Session, terms: Terms, line: ReturnLine, event: dict[str, Any]) -> bool:
+    """Whether the same effect is in another block by now, and that was told before."""
+    kind = LEG_OF_EVENT.get(event["name"])
+    if kind is None:
+        return _stands_elsewhere(session, terms, event)
+    return legs.is_elsewhere(session, line.id, kind, event["block_hash"])
+
+
+def _stands_elsewhere(session: Session, terms: Terms, event: dict[str, Any]) -> bool:
+    """Whether a block that stands, and is confirmed, has an event that says exactly the same."""
+    chain_id, number = terms.deployment.chain_id, event["block_number"]
+    chain = session.get(Chain, chain_id, populate_existing=True)
+    if chain is None:
+        return False
+    its_block = sa.and_(
+        col(Block.chain_id) == ChainEvent.chain_id, col(Block.hash) == ChainEvent.block_hash
+    )
+    query = (
+        select(ChainEvent.log_index)
+        .join(Block, its_block)
+        .where(ChainEvent.chain_id == chain_id, col(Block.canonical))
+        .where(col(ChainEvent.block_number) > number - _DEEPEST_REORG)
+        .where(col(ChainEvent.block_number) <= chain.confirmed_number)
+        .where(ChainEvent.address == event["address"], ChainEvent.name == event["name"])
+        .where(ChainEvent.args == json.dumps(event["args"], sort_keys=True))
+    )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def _sighting(event: dict[str, Any]) -> Sighting:

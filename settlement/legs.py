@@ -233,10 +233,11 @@ def observed(
         return
     leg = locks.lock_leg(session, attempts[-1].id)
     before, state = leg.state, _LEVEL_STATE[level]
-    if before is LegState.FINAL or before is state:
-        return
+    # Where it was mined again, it is there now, although its state is the same.
     leg.reference, leg.block_number = seen.tx_hash, seen.block_number
     leg.block_hash, leg.depth = seen.block_hash, seen.depth
+    if before is LegState.FINAL or before is state:
+        return
     if _reaches(plans.step_of(line.remedy, line.disposition, kind), before, level):
         _complete(session, terms, line, leg, state, now)
     else:
@@ -280,7 +281,7 @@ def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None
 def undone(session: Session, line_id: UUID, kind: LegKind, seen: Sighting, now: datetime) -> None:
     """A reorg took a confirmed effect back; the relayer sends its bytes again.
 
-    Told late, when the effect stands in another block already, it changes nothing.
+    Told late, when the effect was seen in another block already, it changes nothing.
     """
     _, line = locks.lock_line(session, line_id)
     attempts = _attempts(session, line_id, kind)
@@ -296,6 +297,12 @@ def undone(session: Session, line_id: UUID, kind: LegKind, seen: Sighting, now: 
     if line.state is not back:
         reason, details = "a reorg took the transaction back; it is sent again", seen.details()
         cases.advance(session, line.id, back, actor=ACTOR, reason=reason, now=now, details=details)
+
+
+def is_elsewhere(session: Session, line_id: UUID, kind: LegKind, block_hash: str) -> bool:
+    """Whether a leg's effect was seen in another block than this one, and last there."""
+    attempts = _attempts(session, line_id, kind)
+    return bool(attempts) and attempts[-1].block_hash not in (None, block_hash)
 
 
 def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:

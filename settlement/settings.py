@@ -168,6 +168,12 @@ class Settings(RelaySettings):
     lease_seconds: int = Field(default=10, ge=1)
 
     @model_validator(mode="after")
+    def _is_final_last(self) -> Self:
+        if self.finality < self.confirmations:
+            raise ValueError("UNDROP_FINALITY must be at least UNDROP_CONFIRMATIONS")
+        return self
+
+    @model_validator(mode="after")
     def _can_top_up(self) -> Self:
         if self.relay_top_up_below and not self.treasury_key.get_secret_value():
             raise ValueError("UNDROP_TREASURY_KEY must be set where lanes are topped up")

@@ -75,5 +75,7 @@ def note_findings(
         code = GapCode.SHORT_ANSWER
         note(session, chain_id, code, number, problem, now, resolved=True)
     for number, address, problem in span.rows.unfit:
-        code = GapCode.UNFIT_LOG
-        note(session, chain_id, code, number, problem, now, address=address)
+        # What strangers send to a treasury is told, and no alarm of ours.
+        is_theirs = address not in span.rows.watch.kinds
+        place = (chain_id, GapCode.UNFIT_LOG, number, problem, now)
+        note(session, *place, address=address, resolved=is_theirs)

@@ -25,7 +25,7 @@ from chain.index.scans import Scans
 from chain.index.watch import Watch
 from returns.clock import Clock
 from returns.db import Database
-from returns.errors import ChainMismatch, ChainUnavailable
+from returns.errors import ChainMismatch, ChainUnavailable, UndropError
 from returns.tables import Chain
 from returns.words import GapCode, WatchKind
 
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 #: Blocks that are compared at once on the way back to the common ancestor.
 _STEP_BACK = 100
+#: So often in a row a node may answer with pieces that do not fit, before it is a gap.
+_MOST_WAITS = 20
 #: What was seen of an idle chain is written this often.
 _HEARTBEAT = timedelta(seconds=5)
 
@@ -80,6 +82,7 @@ class Indexer:
         self._ahead = Ahead(lambda first, last: self._reader.read(first, last, self._watch))
         self._scans = Scans(database, self._reader, chain_id, clock)
         self._counted = (0, 0)
+        self._standing = (-1, 0)
 
     def step(self) -> bool:
         """Read what is new, or rewind what a reorg undid; True if there may be more at once.
@@ -87,18 +90,24 @@ class Indexer:
         What a node leaves out is noted as a gap, and asked for again in the next step: the cursor
         does not pass it.
         """
-        chain = self._chain()
-        head = self._client.newest()
         try:
-            if self._is_undone(chain, head):
-                return self._rewind(chain)
-            more = self._read_on(chain, head)
-            return self._scans.step(self._watch, self._version) or more
+            return self._step(self._chain())
         except Moved:
             return self._has_moved()
         except Incomplete as gap:
             self._note(gap)
             return False
+        except UndropError:
+            # Until the node answers again, what was read ahead may be of a branch that is gone.
+            self._forget()
+            raise
+
+    def _step(self, chain: Chain) -> bool:
+        head = self._client.newest()
+        if self._is_undone(chain, head):
+            return self._rewind(chain)
+        more = self._read_on(chain, head)
+        return self._scans.step(self._watch, self._version) or more
 
     def _forget(self) -> None:
         """What was read ahead is of no use any more."""
@@ -172,13 +181,17 @@ class Indexer:
         before = chain.cursor_hash if chain.cursor_number >= 0 else span.headers[0].parent_hash
         if span.headers[0].parent_hash != before:
             raise Moved
+        last = self._client.header(span.headers[-1].number)
+        if last is None or last.hash != span.headers[-1].hash:
+            # Read ahead, and undone since.
+            raise Moved
         self._write(chain, head, span)
         return span.headers[-1].number < head.number
 
     def _write(self, chain: Chain, head: BlockHeader, span: Span) -> None:
         now, last = self._clock(), span.headers[-1]
         seen = self._seen(chain, head, span.logs)
-        levels = self._levels(chain, head, last.number)
+        levels = self._levels(chain, last.number)
         with self._database.write() as session:
             place = {"cursor_number": last.number, "cursor_hash": last.hash}
             moved = books.move(session, chain, **place, **levels, **seen)
@@ -190,7 +203,7 @@ class Indexer:
 
     def _keep_up(self, chain: Chain, head: BlockHeader) -> None:
         """No new block: levels may rise all the same, and a person sees that the index lives."""
-        levels = self._levels(chain, head, chain.cursor_number)
+        levels = self._levels(chain, chain.cursor_number)
         is_quiet = all(getattr(chain, name) == value for name, value in levels.items())
         is_fresh = chain.head_seen_at and chain.head_seen_at + _HEARTBEAT > self._clock()
         if is_quiet and is_fresh and chain.head_number == head.number:
@@ -212,15 +225,18 @@ class Indexer:
 
     # -- levels ------------------------------------------------------------------------------------
 
-    def _levels(self, chain: Chain, head: BlockHeader, read_to: int) -> dict[str, int]:
-        """Up to which block facts are confirmed and final; a level never sinks without a reorg."""
+    def _levels(self, chain: Chain, read_to: int) -> dict[str, int]:
+        """Up to which block facts are confirmed and final; a level never sinks without a reorg.
+
+        Depth is counted in blocks that were read and linked, whatever a node says is its newest.
+        """
         depths = (self._finality.confirmed, self._finality.final)
-        tags = self._client.tagged(("safe", "finalized")) if self._finality.tags else (None, None)
-        told = (chain.confirmed_number, chain.final_number)
-        confirmed, final = (
-            max(before, min(read_to, head.number - depth + 1, *(() if tag is None else (tag,))))
-            for before, depth, tag in zip(told, depths, tags, strict=True)
-        )
+        tags = self._client.tagged(("safe", "finalized")) if self._finality.tags else ()
+        bounds = [read_to - depth + 1 for depth in depths]
+        for at, tag in enumerate(tags):
+            bounds[at] = min(bounds[at], tag)
+        confirmed = max(chain.confirmed_number, bounds[0])
+        final = max(chain.final_number, min(bounds[1], confirmed))
         return {"confirmed_number": confirmed, "final_number": final}
 
     def _tell_levels(self, session: Session, before: Chain, moved: Chain) -> None:
@@ -254,8 +270,17 @@ class Indexer:
         chain = self._chain()
         newest = self._client.header(chain.cursor_number) if chain.cursor_number >= 0 else None
         if newest is None or newest.hash == chain.cursor_hash:
-            return False
+            return self._waits(chain)
         return self._rewind(chain)
+
+    def _waits(self, chain: Chain) -> bool:
+        """Where answers never fit together, a person has to know."""
+        at, times = self._standing
+        self._standing = (chain.cursor_number, times + 1 if at == chain.cursor_number else 1)
+        if self._standing[1] % _MOST_WAITS == 0:
+            problem = "its answers about this block do not fit together"
+            self._note(Incomplete(max(chain.cursor_number + 1, self._start), problem))
+        return False
 
     def _rewind(self, chain: Chain) -> bool:
         self.check_pinned()
@@ -270,7 +295,8 @@ class Indexer:
         with self._database.write() as session:
             place = {"cursor_number": number, "cursor_hash": block_hash}
             books.move(session, chain, **place, **levels, **about)
-            self._tell(session, chain, (number, chain.confirmed_number), "chain.reorged")
+            told = max(chain.confirmed_number, chain.final_number)
+            self._tell(session, chain, (number, told), "chain.reorged")
             books.orphan(session, self._chain_id, number)
             scans.shorten(session, self._chain_id, number)
         log.warning("index.reorg chain=%s depth=%s ancestor=%s", self._chain_id, depth, number)
@@ -278,16 +304,22 @@ class Indexer:
             log.error("index.final_undone chain=%s depth=%s", self._chain_id, depth)
         return True
 
-    def _common_ancestor(self, newest: int) -> tuple[int, str]:
-        """Number and hash of the newest stored block that the node still has; -1 for none."""
+    def _common_ancestor(self, cursor: int) -> tuple[int, str]:
+        """Number and hash of the newest stored block that the node still has; -1 for none.
+
+        Raises `ChainUnavailable` where the node does not show what follows it: it is behind.
+        """
+        newest, is_shown = cursor, True
         while newest >= self._start:
             oldest = max(self._start, newest - _STEP_BACK + 1)
             with self._database.read() as session:
                 ours = books.stored_hashes(session, self._chain_id, oldest, newest)
-            theirs = self._client.headers(range(oldest, newest + 1))
-            for header in reversed(theirs):
+            for header in reversed(self._client.headers(range(oldest, newest + 1))):
                 if header is not None and ours.get(header.number) == header.hash:
+                    if not is_shown:
+                        raise ChainUnavailable(problem=f"it is behind, at block {header.number}")
                     return header.number, header.hash
+                is_shown = header is not None
             newest = oldest - 1
         return -1, ""
 

@@ -74,10 +74,15 @@ def word_of(text: Any) -> str:
     return found
 
 
-def evidence_for(header: Header, indexes: Sequence[int], watch: Watch) -> Evidence:
-    """What is needed to believe that logs with these indexes are all of ours in the block."""
+def evidence_for(
+    header: Header, indexes: Sequence[int], watch: Watch, blooms_tell: bool = True
+) -> Evidence:
+    """What is needed to believe that logs with these indexes are all of ours in the block.
+
+    `blooms_tell`: whether this chain's blooms can be believed.
+    """
     if not indexes:
-        may_be = header.transactions and watch.may_be_in(header.bloom)
+        may_be = header.transactions and (not blooms_tell or watch.may_be_in(header.bloom))
         return Evidence.ALL_RECEIPTS if may_be else Evidence.NONE_NEEDED
     without_gap = indexes[0] == 0 and indexes[-1] == len(indexes) - 1
     return Evidence.LAST_RECEIPT if without_gap else Evidence.ALL_RECEIPTS

@@ -49,7 +49,10 @@ _AT_MOST = re.compile(
 )
 _LIMIT_CODES = frozenset({-32005, -32602, -32600, -32000, -32614})
 
-_METHOD_UNKNOWN = -32601
+#: The method is not there, or not for us (EIP-1474).
+_METHOD_UNKNOWN = frozenset({-32601, -32004})
+#: Blocks whose receipts are held at the same time.
+_RECEIPTS_AT_ONCE = 10
 
 #: What reading something else than blocks and logs raises; of times, the last two.
 _NOT_JSON_RPC = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
@@ -97,6 +100,7 @@ class Reader:
     chain_id: int
     witness: ChainClient | None = None
     _reads: int = field(default=0, init=False)
+    _blooms_tell: bool = field(default=True, init=False)
 
     def read(self, first: int, last: int, watch: Watch) -> Span:
         """All of `first` to `last`.
@@ -138,7 +142,10 @@ class Reader:
         needed: dict[Evidence, list[Header]] = defaultdict(list)
         for header in headers:
             indexes = list(logs.get(header.number, ()))
-            needed[evidence_for(header, indexes, watch)].append(header)
+            if indexes and not watch.may_be_in(header.bloom):
+                # Some chains tell none, or leave what their own system did out of it.
+                self._blooms_tell = False
+            needed[evidence_for(header, indexes, watch, self._blooms_tell)].append(header)
         unproven = self._by_last_receipt(needed[Evidence.LAST_RECEIPT], logs)
         return self._by_receipts(needed[Evidence.ALL_RECEIPTS] + unproven, logs, watch)
 
@@ -158,23 +165,31 @@ class Reader:
     def _by_receipts(
         self, headers: Sequence[Header], logs: _Logs, watch: Watch
     ) -> list[tuple[int, str]]:
-        answers = self.client.batch([("eth_getBlockReceipts", (one.hash,)) for one in headers])
         short = []
-        for header, answer in zip(headers, answers, strict=True):
-            receipts = self._receipts_of(header, answer)
-            for receipt in receipts:
-                receipt["logs"] = list(_lowered(receipt["logs"]))
-            proven = {quantity(log["logIndex"]): log for log in logs_in(header, receipts, watch)}
-            told = logs.get(header.number, {})
-            if told.keys() - proven.keys():
-                raise Incomplete(header.number, "its logs are not in its receipts")
-            if missing := proven.keys() - told.keys():
-                logs[header.number] = proven
-                short.append((header.number, f"{len(missing)} logs were left out"))
+        for start in range(0, len(headers), _RECEIPTS_AT_ONCE):
+            part = headers[start : start + _RECEIPTS_AT_ONCE]
+            answers = self.client.batch([("eth_getBlockReceipts", (one.hash,)) for one in part])
+            for header, answer in zip(part, answers, strict=True):
+                if problem := self._completed(header, answer, logs, watch):
+                    short.append((header.number, problem))
         return short
 
+    def _completed(self, header: Header, answer: Any, logs: _Logs, watch: Watch) -> str | None:
+        """Put the logs that a block's receipts prove in place of what was told; what was wrong."""
+        receipts = self._receipts_of(header, answer)
+        for receipt in receipts:
+            receipt["logs"] = list(_lowered(receipt["logs"]))
+        proven = {quantity(log["logIndex"]): log for log in logs_in(header, receipts, watch)}
+        told = logs.get(header.number, {})
+        if told.keys() - proven.keys():
+            raise Incomplete(header.number, "its logs are not in its receipts")
+        if not (missing := proven.keys() - told.keys()):
+            return None
+        logs[header.number] = proven
+        return f"{len(missing)} logs were left out"
+
     def _receipts_of(self, header: Header, answer: Any) -> list[dict[str, Any]]:
-        if isinstance(answer, RpcError) and answer.code == _METHOD_UNKNOWN:
+        if isinstance(answer, RpcError) and answer.code in _METHOD_UNKNOWN:
             calls = [("eth_getTransactionReceipt", (one,)) for one in header.transactions]
             singly = self.client.batch(calls)
             answer = next((one for one in singly if isinstance(one, RpcError)), singly)
@@ -194,14 +209,26 @@ class Reader:
         filters: Iterable[dict[str, Any]],
         watch: Watch,
     ) -> None:
-        """Ask the witness for the same. One that is behind, or on another branch, says nothing."""
+        """Ask the witness for the same. One that is behind, or on another branch, says nothing.
+
+        While it objects it is asked again, and nothing is written past it.
+        """
+        if self.witness is not None and self._reads % _SAMPLE_EVERY == 0:
+            self._compare(self.witness, headers, logs, filters, watch)
         self._reads += 1
-        if self.witness is None or self._reads % _SAMPLE_EVERY != 1:
-            return
+
+    def _compare(
+        self,
+        witness: ChainClient,
+        headers: Sequence[Header],
+        logs: _Logs,
+        filters: Iterable[dict[str, Any]],
+        watch: Watch,
+    ) -> None:
         calls: list[tuple[str, Sequence[Any]]] = [("eth_getLogs", (one,)) for one in filters]
         calls.append(("eth_getBlockByNumber", (hex(headers[-1].number), False)))
         try:
-            *told, newest = self.witness.batch(calls)
+            *told, newest = witness.batch(calls)
         except ChainUnavailable:
             return
         if not isinstance(newest, dict) or newest.get("hash") != headers[-1].hash:
@@ -262,7 +289,9 @@ def _by_block(headers: Sequence[Header], logs: Iterable[Log]) -> _Logs:
         number = known.get(log["blockHash"])
         if number is None:
             raise Moved
-        found[number][int(log["logIndex"], 16)] = log
+        index = int(log["logIndex"], 16)
+        if found[number].setdefault(index, log) != log:
+            raise Incomplete(number, f"it tells two different logs {index}")
     return {number: dict(sorted(found[number].items())) for number in sorted(found)}
 
 

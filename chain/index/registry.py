@@ -15,6 +15,7 @@ from chain.client import BlockHeader, ChainClient
 from chain.facts import Facts
 from chain.index import scans
 from chain.permits import claims
+from returns import locks
 from returns.columns import insert_into
 from returns.errors import WatchRefused
 from returns.tables import Chain, WatchedContract
@@ -33,6 +34,7 @@ def begin(
     now: datetime,
 ) -> Chain:
     """Pin the chain to its anchor unless it is, and watch our own contracts from there."""
+    locks.lock_chain(session, chain_id)
     pin = insert_into(session, Chain).values(
         **Chain(
             chain_id=chain_id, anchor_number=anchor.number, anchor_hash=anchor.hash
@@ -57,24 +59,42 @@ def add(
     now: datetime,
     merchant_id: UUID | None = None,
 ) -> bool:
-    """Watch an address from a block on; False if it was watched already."""
-    if session.get(WatchedContract, (chain_id, address)) is not None:
-        return False
-    # Locks the cursor: whoever is reading without this address will not be able to move it.
-    grown = sa.update(CHAINS).where(CHAINS.c.chain_id == chain_id)
-    grown = grown.values(watch_version=CHAINS.c.watch_version + 1)
-    cursors = grown.returning(CHAINS.c.cursor_number, CHAINS.c.anchor_number)
-    read_to = session.connection().execute(cursors).one_or_none()
+    """Watch an address from a block on; False if it was watched already, from there.
+
+    An earlier block than before is read as well, and who had no merchant gets one.
+    """
+    locks.lock_chain(session, chain_id)
+    known = session.get(WatchedContract, (chain_id, address))
+    if known is not None:
+        known.merchant_id = known.merchant_id or merchant_id
+        if since >= known.since_block:
+            return False
+        before, known.since_block = known.since_block - 1, since
+        _read_below(session, chain_id, address, since, before, now)
+        return True
     row = WatchedContract(
         chain_id=chain_id, address=address, kind=kind, since_block=since, added_at=now
     )
     row.merchant_id = merchant_id
     session.add(row)
-    if read_to is not None:
-        cursor, anchor = read_to
-        scans.add(session, chain_id, address, since, max(cursor, anchor - 1), now)
+    # Whoever is reading without this address will not be able to move the cursor.
+    grown = sa.update(CHAINS).where(CHAINS.c.chain_id == chain_id)
+    session.connection().execute(grown.values(watch_version=CHAINS.c.watch_version + 1))
+    _read_below(session, chain_id, address, since, None, now)
     session.flush()
     return True
+
+
+def _read_below(
+    session: Session, chain_id: int, address: str, first: int, last: int | None, now: datetime
+) -> None:
+    """Have what lies below the cursor read, up to `last`. The cursor brings what is above it."""
+    chain = session.get(Chain, chain_id, populate_existing=True)
+    if chain is not None:
+        read_to = max(chain.cursor_number, chain.anchor_number - 1)
+        scans.add(
+            session, chain_id, address, first, read_to if last is None else min(read_to, last), now
+        )
 
 
 def watched(session: Session, chain_id: int) -> dict[str, WatchKind]:

@@ -14,16 +14,18 @@ from chain.client import ChainClient
 from chain.facts import Facts
 from chain.holdings import Holding
 from chain.index import gaps, scans
-from returns.chain_reads import holders_at
+from returns.chain_reads import holders_at, open_gaps
 from returns.clock import Clock
 from returns.db import Database
 from returns.errors import ChainUnavailable
-from returns.ids import Token
+from returns.ids import Token, parse_token
 from returns.tables import Chain, TokenTransfer
 from returns.words import GapCode, TokenStandard
 
 #: Tokens looked at each time, and how often.
 _TOKENS, _EVERY = 5, timedelta(seconds=60)
+#: Of tokens whose holder differed, so many are looked at again each time.
+_DOUBTED = 50
 
 
 @dataclass
@@ -60,12 +62,18 @@ class HolderSamples:
             if scans.oldest(session, self.chain_id) is not None:
                 # Of what is still being read, the last movement may not be known yet.
                 return []
-            moved = self._some(session, chain, count)
+            moved = self._doubted(session) | self._some(session, chain, count)
             ours = {one: set(holders_at(session, one, chain.cursor_number)) for one in moved}
         theirs = self._owners(chain, list(moved))
         wrong = [one for one in theirs if ours[one] != theirs[one]]
         self._note({one: moved[one] for one in theirs}, wrong)
         return wrong
+
+    def _doubted(self, session: Session) -> dict[Token, int]:
+        """Those whose gap is open: it closes as soon as both agree."""
+        found = open_gaps(session, self.chain_id)
+        wrong = [one for one in found if one.code is GapCode.WRONG_HOLDER][:_DOUBTED]
+        return {parse_token(one.problem.rsplit(" ", 1)[1]): one.first_number for one in wrong}
 
     def _some(self, session: Session, chain: Chain, count: int) -> dict[Token, int]:
         """Tokens, with a block in which they moved: in or after random ones, since no query may
@@ -100,7 +108,8 @@ class HolderSamples:
         now = self.clock()
         with self.database.write() as session:
             for token, number in moved.items():
-                problem = f"the chain has another holder of {token} than the index"
+                # The token comes last: by it the gap is found again.
+                problem = f"the chain has another holder of {token}"
                 if token in wrong:
                     place = (self.chain_id, GapCode.WRONG_HOLDER, number, problem)
                     gaps.note(session, *place, now, address=token.collection)

@@ -41,8 +41,11 @@ class Watch:
         self._transfer = _bloom(bytes.fromhex(TRANSFER[2:]))
 
     def only(self, address: str) -> Watch:
-        """One of these addresses alone."""
-        return Watch({one: kind for one, kind in self._contracts.items() if one == address})
+        """One of these addresses alone; a collection with Seaport, where it is sold."""
+        is_collection = self._contracts.get(address) is WatchKind.COLLECTION
+        beside = {WatchKind.SEAPORT} if is_collection else set()
+        wanted = self._contracts.items()
+        return Watch({one: kind for one, kind in wanted if one == address or kind in beside})
 
     def filters(self, first: int, last: int) -> list[dict[str, Any]]:
         """Parameters of eth_getLogs for these blocks, both included. Their answers may overlap."""

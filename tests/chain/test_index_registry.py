@@ -113,11 +113,26 @@ def test_what_is_watched_already_changes_nothing(chain: Stage, books: Books, mak
     catch_up(make())
     assert add(books, chain.deployment.escrow) is True
     before, version = books.rows(), books.chain().watch_version
-    assert add(books, chain.deployment.escrow, since=0, kind=WatchKind.SEAPORT) is False
+    assert add(books, chain.deployment.escrow, since=2, kind=WatchKind.SEAPORT) is False
     assert (books.rows(), books.chain().watch_version) == (before, version)
     with books.database.read() as session:
         row = session.get_one(WatchedContract, (CHAIN_ID, chain.deployment.escrow))
     assert (row.kind, row.since_block) == (WatchKind.ESCROW, 1)
+
+
+def test_an_earlier_start_is_read_as_well(chain: Stage, books: Books, make: Make) -> None:
+    emit(chain, 1)
+    emit(chain, 2)
+    start = chain.client.block_number()
+    indexer = make(ours={chain.deployment.zone: WatchKind.ZONE})
+    catch_up(indexer)
+    assert add(books, chain.deployment.escrow, since=start) is True
+    catch_up(indexer)
+    assert [number for _, _, number in indexed(books)] == ["2"]
+    assert add(books, chain.deployment.escrow, since=1) is True
+    catch_up(indexer)
+    assert indexed(books) == logs_on_chain(chain)
+    assert {(one.next_number, one.last_number) for one in scan_rows(books)} >= {(start, start - 1)}
 
 
 def test_one_of_our_own_that_joins_at_a_restart_is_read_from_the_start(

@@ -16,7 +16,17 @@ from sqlmodel import Session, SQLModel, select
 
 from returns import idempotency, ids, ledger, reads, work
 from returns.db import Database
-from returns.tables import Block, Leg, Merchant, Order, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import (
+    Block,
+    Chain,
+    ChainEvent,
+    Leg,
+    Merchant,
+    Order,
+    RelayTransaction,
+    ReturnCase,
+    ReturnLine,
+)
 from returns.words import LegKind, RelayState
 from settlement.commands import authorizations, cases, intake, orders, setup, webhooks
 from settlement.commands.access import SCOPES, Caller
@@ -150,6 +160,7 @@ class Desk:
         payload = {
             "name": name,
             "args": {k: _plain(v) for k, v in args.items()},
+            "address": DEPLOYMENT.escrow,
             "tx_hash": tx,
             "log_index": index,
             "block_number": block.number,
@@ -169,14 +180,28 @@ class Desk:
             )
 
     def _keep(self, session: Session, block: FakeBlock) -> Block:
-        """The block's row, which stands until a reorg."""
+        """The block's rows, which stand until a reorg."""
         key = (DEPLOYMENT.chain_id, block.hash)
         row = session.get(Block, key)
         if row is None:
             place = {"number": block.number, "parent_hash": ""}
             row = Block(chain_id=key[0], hash=block.hash, at=self.clock(), **place)
             session.add(row)
+            for index in range(len(block.facts)):
+                session.add(self._event(block, index))
+        chain = session.get(Chain, key[0]) or Chain(
+            chain_id=key[0], anchor_number=1, anchor_hash=""
+        )
+        chain.confirmed_number = max(one.number for one in self.chain.blocks)
+        session.add(chain)
         return row
+
+    def _event(self, block: FakeBlock, index: int) -> ChainEvent:
+        tx, name, args = block.facts[index]
+        plain = json.dumps({k: _plain(v) for k, v in args.items()}, sort_keys=True)
+        place = {"block_number": block.number, "block_hash": block.hash, "log_index": index}
+        about = {"tx_hash": tx, "address": DEPLOYMENT.escrow, "name": name, "args": plain}
+        return ChainEvent(chain_id=DEPLOYMENT.chain_id, at=self.clock(), **place, **about)
 
     def reorg(self, depth: int, *, again: bool = True) -> None:
         """The newest blocks are gone; what they held is mined again unless told otherwise."""
@@ -277,8 +302,9 @@ class Desk:
         return {key: value for key, value in found.items() if value}
 
     def count_all(self) -> dict[str, int]:
-        """Rows by table but for blocks, which the chain brings: what "nothing stored" says."""
-        tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "block"]
+        """Rows by table, but for what the chain brings: what "nothing stored" says."""
+        brought = {"block", "chain", "chain_event"}
+        tables = [one for one in SQLModel.metadata.sorted_tables if one.name not in brought]
         with self.runtime.database.read() as session:
             return {table.name: _count(session, table) for table in tables}
 

@@ -105,6 +105,10 @@ class FakeChain:
             raise answer
         return answer
 
+    def is_syncing(self) -> bool:
+        self._answer()
+        return False
+
     def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         self._answer()
         return [self._one(method, params) for method, params in calls]

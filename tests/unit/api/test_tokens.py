@@ -47,7 +47,13 @@ def read(door: Door, token: str = TOKEN, status: int = 200, **query: Any) -> dic
 def test_the_holder_and_every_movement_are_told_with_their_level(index: Door) -> None:
     told = read(index)
     assert told["token"] == TOKEN
-    assert told["as_of"] == {"block": 5, "level": "provisional", "complete": True}
+    assert told["as_of"] == {
+        "block": 5,
+        "level": "provisional",
+        "since": 0,
+        "complete": True,
+    }
+    assert told["truncated"] is False
     assert told["holders"] == [{"address": FIRST, "amount": "1"}]
     moves = [(one["block"], one["level"], one["from"], one["to"]) for one in told["provenance"]]
     assert moves == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from desk import ADDRESSES, FINAL, Desk
@@ -223,6 +224,27 @@ class TestReorg:
         assert settled.items() >= {"event": "return.line.settled", "depth": "1", **place}.items()
         assert undone.items() >= {"event": "return.line.settling", **place}.items()
         assert undone["reason"] == "a reorg took the transaction back; it is sent again"
+
+    def test_undoing_told_after_it_was_mined_again_takes_nothing_back(self, desk: Desk) -> None:
+        rma = signed(desk)
+        desk.relay()
+        desk.tell(blocks=0)
+        desk.work()
+        desk.reorg(1)
+        [late] = desk.rows(InboxItem, col(InboxItem.done_at).is_(None))
+        self._put_off(desk, late, minutes=5)
+        desk.tell()
+        desk.work()
+        before = (desk.states(rma), desk.rows(Hold)[0].state)
+        desk.clock.move(minutes=10)
+        desk.work()
+        assert inbox_is_done(desk)
+        assert (desk.states(rma), desk.rows(Hold)[0].state) == before
+
+    def _put_off(self, desk: Desk, item: InboxItem, minutes: int) -> None:
+        with desk.runtime.database.write() as session:
+            later = desk.clock() + timedelta(minutes=minutes)
+            session.get_one(InboxItem, item.id).due_at = later
 
     def test_reorgs_in_a_row_leave_one_booking(self, desk: Desk) -> None:
         rma = signed(desk, tender="wallet")

@@ -123,10 +123,14 @@ def test_without_a_treasury_no_strangers_log_is_wanted() -> None:
     assert [watch.wants(one) for one in (minted(1), paid(TREASURY, TREASURY, 1))] == [True, False]
 
 
-def test_only_is_one_address_and_what_it_was() -> None:
+def test_only_is_one_address_and_what_it_was_and_where_a_collection_is_sold() -> None:
     watch = Watch(KINDS)
     alone = watch.only(COLLECTION)
-    assert (alone.kinds, alone.collections) == ({COLLECTION: WatchKind.COLLECTION}, {COLLECTION})
+    sold = {one: kind for one, kind in KINDS.items() if kind is WatchKind.SEAPORT}
+    assert (alone.kinds, alone.collections) == (
+        {COLLECTION: WatchKind.COLLECTION, **sold},
+        {COLLECTION},
+    )
     assert len(alone.filters(5, 9)) == 1
     assert not alone.wants(paid(STRANGER, TREASURY, 1))
     assert len(watch.only(TREASURY).filters(5, 9)) == 2
