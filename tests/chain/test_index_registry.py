@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -133,6 +134,26 @@ def test_an_earlier_start_is_read_as_well(chain: Stage, books: Books, make: Make
     catch_up(indexer)
     assert indexed(books) == logs_on_chain(chain)
     assert {(one.next_number, one.last_number) for one in scan_rows(books)} >= {(start, start - 1)}
+
+
+@pytest.mark.servers
+def test_of_two_who_add_an_address_at_once_one_has_added_it(
+    chain: Stage, postgres: Books, clock: MovingClock
+) -> None:
+    """The second waits for the first, also while nothing of the chain is pinned yet."""
+    second: list[bool] = []
+    thread = threading.Thread(target=lambda: second.append(add(postgres, chain.deployment.escrow)))
+    with postgres.database.write() as session:
+        place = (CHAIN_ID, chain.deployment.escrow, WatchKind.ESCROW, 1, START)
+        assert registry.add(session, *place) is True
+        thread.start()
+        thread.join(0.5)
+        assert second == []
+    thread.join()
+    assert second == [False]
+    emit(chain, 1)
+    catch_up(indexer_of(chain, postgres.database, clock, ours={}))
+    assert indexed(postgres) == logs_on_chain(chain)
 
 
 def test_one_of_our_own_that_joins_at_a_restart_is_read_from_the_start(

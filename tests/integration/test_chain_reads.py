@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from raw_chain import CHAIN_ID, COLLECTION, NOBODY, STRANGER, party
 from token_books import (
     ALICE,
@@ -50,6 +51,22 @@ def view(
 ) -> dict[str, Any]:
     with books.database.read() as session:
         return token_view(session, token, block, merchant_id)
+
+
+def test_holder_and_provenance_take_one_query_each_however_often_a_token_moved(
+    books: TokenBooks,
+) -> None:
+    books.move(3, NOBODY, ALICE)
+    for number in range(4, 14):
+        books.move(number, *((ALICE, BOB) if number % 2 == 0 else (BOB, ALICE)))
+    asked: list[str] = []
+
+    def listen(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    sa.event.listen(books.database.engine, "before_cursor_execute", listen)
+    assert len(view(books)["provenance"]) == 11
+    assert len([one for one in asked if "FROM token_transfer" in one]) == 2
 
 
 # -- holders ---------------------------------------------------------------------------------------
