@@ -136,17 +136,6 @@ class ChainClient:
         pages = [_or_raise(answer)["baseFeePerGas"][:-1] for answer in self.batch(calls)]
         return [quantity(fee) for page in pages for fee in page]
 
-    def logs_of_blocks(
-        self, hashes: Sequence[str], addresses: Sequence[str]
-    ) -> list[list[dict[str, Any]]]:
-        """Logs by block hash, so that a reorg in between cannot mix two branches.
-
-        Raises `RpcError` where the node no longer knows one of the blocks.
-        """
-        watched = list(addresses)
-        calls = [("eth_getLogs", ({"blockHash": h, "address": watched},)) for h in hashes]
-        return [_or_raise(answer) for answer in self.batch(calls)]
-
     def logs_between(self, first: int, last: int, address: str) -> list[dict[str, Any]]:
         """Logs of one contract in a range of block numbers, both ends included."""
         query = {"fromBlock": hex(first), "toBlock": hex(last), "address": address}
