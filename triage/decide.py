@@ -2,128 +2,188 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from returns.errors import UndropError
-from returns.words import ALLOWED_PAIRS, Disposition, Remedy, Verdict
-from triage.canonical import canonical_json
+from returns.words import Disposition, Remedy, Verdict
+from triage.alternatives import alternatives_of
+from triage.canonical import record_json
+from triage.counsel import Advice, Counsel
 from triage.explanation import explain
 from triage.facts import Facts
-from triage.features import features
-from triage.hits import RuleHit, is_looser, review, strictest
+from triage.hits import Ground, RuleHit, review, verdict_of
 from triage.model import Model, Score
+from triage.outcome import Outcome, refusal_of
+from triage.reader import Reader, Reading
+from triage.risk import risk_hits
+from triage.rule_score import RuleScore
 from triage.rules import evaluate
 from triage.schema import Policy
+from triage.situation import Situation, situation_of
+
+#: Of the rules in this folder: a decision is replayed by the engine that made it.
+ENGINE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided about one line, and all that it was decided on.
 
-    `amount` is in minor units of `currency`. On approval remedy, disposition and amount are
-    granted; on review a person is asked to approve them; on denial they are nothing, keep and 0.
+    `amount` and `bonus` (store credit on top) are in minor units of `currency`. On approval remedy,
+    disposition and amounts are granted; on review a person is asked to approve them; on denial they
+    are nothing, keep and 0. `deductions` are what the customer bears of what was asked for.
     """
 
     verdict: Verdict
     remedy: Remedy
     disposition: Disposition
     amount: int
+    bonus: int
     currency: str
+    deductions: dict[str, int]
+    alternatives: tuple[Remedy, ...]
     hits: tuple[RuleHit, ...]
-    score: Score | None
+    advice: Advice
+    right: str | None
     policy_name: str
     policy_hash: str
     model_hash: str | None
-    facts_hash: str
-    explanation: str
-    reasons: tuple[str, ...]
+    reader_hash: str | None
+    facts: Facts
 
     @property
     def basis(self) -> str:
         """What took part: `rules_only` where there was no model to ask."""
         return "rules_only" if self.model_hash is None else "rules_and_model"
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of the rules that count, the first of them first."""
+        return tuple(hit.code for hit in self.hits if hit.set_aside is None)
+
+    @property
+    def explanation(self) -> str:
+        """The reply to the customer."""
+        return explain(
+            self.verdict, self.facts, self.amount, self.bonus, self.hits, self.alternatives
+        )
+
     def to_json(self) -> str:
         """Write canonical JSON; the same facts, policy and model give the same bytes."""
-        content = {**asdict(self), "amount": str(self.amount), "basis": self.basis}
-        return canonical_json(content)
+        return record_json(
+            {
+                **{name: getattr(self, name) for name in _PLAIN},
+                "engine": ENGINE,
+                "amount": str(self.amount),
+                "bonus": str(self.bonus),
+                "deductions": {name: str(minor) for name, minor in self.deductions.items()},
+                "hits": [_fields(hit) for hit in self.hits],
+                "score": None if self.advice.score is None else _fields(self.advice.score),
+                "points": _fields(self.advice.points),
+                "reading": None if self.advice.reading is None else _fields(self.advice.reading),
+                "facts_hash": self.facts.facts_hash,
+            }
+        )
 
 
-def decide(facts: Facts, policy: Policy, model: Model | None) -> Decision:
-    """Decide one line. Without a model the rules decide alone, and the decision says so.
-
-    Raises `UndropError` if the outcome breaks the policy, which would be a fault in this folder.
-    """
-    gate = evaluate(policy, facts)
-    score = None if model is None else model.score(features(facts))
-    denied = strictest(hit.verdict for hit in gate) is Verdict.DENY
-    risk = [] if score is None or denied else _risk(policy, score)
-    decision = _decision(facts, policy, (*gate, *risk), score, model)
-    _gate_again(decision, facts, policy)
-    return decision
-
-
-def _risk(policy: Policy, score: Score) -> list[RuleHit]:
-    """Turn a score into hits. Only reviews are made here: a model neither denies nor approves."""
-    hits: list[RuleHit] = []
-    band = policy.risk
-    if score.probability >= band.review_from:
-        sentence = "The model's risk {value} is at or above {limit}."
-        values = _values(score.probability, band.review_from)
-        hits.append(review("risk_high", sentence, **values))
-    if score.confidence < band.confidence_below:
-        sentence = "The model's confidence {value} is below {limit}."
-        values = _values(score.confidence, band.confidence_below)
-        hits.append(review("confidence_low", sentence, **values))
-    return hits
+#: Written as they are.
+_PLAIN = (
+    "verdict",
+    "remedy",
+    "disposition",
+    "currency",
+    "alternatives",
+    "right",
+    "policy_name",
+    "policy_hash",
+    "model_hash",
+    "reader_hash",
+    "basis",
+    "reasons",
+    "explanation",
+)
 
 
-def _values(value: float, limit: float) -> dict[str, str]:
-    return {"value": f"{value:.4f}", "limit": f"{limit:.4f}"}
+def _fields(part: RuleHit | Score | RuleScore | Reading) -> dict[str, object]:
+    """The fields of a part by name; `dataclasses.asdict` would copy all that is in them."""
+    return {name: getattr(part, name) for name in part.__slots__}
+
+
+def decide(
+    facts: Facts, policy: Policy, model: Model | None, reader: Reader | None = None
+) -> Decision:
+    """Decide one line. Without a model the rules decide alone, and the decision says so."""
+    counsel = counsel_of(policy, model, reader)
+    return decide_advised(facts, policy, counsel, counsel.about(facts))
+
+
+def decide_many(
+    lines: Sequence[Facts], policy: Policy, model: Model | None, reader: Reader | None = None
+) -> list[Decision]:
+    """Decide many lines: the same decisions, to the bit, and many times as fast."""
+    counsel = counsel_of(policy, model, reader)
+    return [
+        decide_advised(facts, policy, counsel, advice)
+        for facts, advice in zip(lines, counsel.about_many(lines), strict=True)
+    ]
+
+
+def counsel_of(policy: Policy, model: Model | None, reader: Reader | None) -> Counsel:
+    """Who is asked under a policy: one that has switched the model off does without."""
+    return Counsel(None if policy.risk.model == "off" else model, reader)
+
+
+def decide_advised(facts: Facts, policy: Policy, counsel: Counsel, advice: Advice) -> Decision:
+    """Gate, risk, gate again, with the advice at hand."""
+    case = situation_of(policy, facts)
+    hits = evaluate(case)
+    if verdict_of(hits) is not Verdict.DENY:
+        hits += risk_hits(case, advice)
+    outcome = _outcome(case, verdict_of(hits))
+    refusal = refusal_of(case, outcome)
+    if refusal is not None:
+        hits.append(_outside(refusal))
+        outcome = _outcome(case, verdict_of(hits))
+    return _decision(case, outcome, hits, counsel, advice)
+
+
+def _outside(refusal: str) -> RuleHit:
+    sentence = "The outcome did not pass the second gate: {refusal}."
+    return review("outside_policy", sentence, Ground.SAFETY, refusal=refusal)
+
+
+def _outcome(case: Situation, verdict: Verdict) -> Outcome:
+    if verdict is Verdict.DENY:
+        return Outcome(verdict, Remedy.NOTHING, Disposition.KEEP, 0, 0)
+    remedy = case.facts.remedy
+    # By a right a remedy can be owed that the terms do not offer: its token goes to the vault.
+    disposition = case.terms.dispositions.get(remedy, Disposition.VAULT)
+    return Outcome(verdict, remedy, disposition, case.offer.amount, case.offer.bonus)
 
 
 def _decision(
-    facts: Facts,
-    policy: Policy,
-    hits: tuple[RuleHit, ...],
-    score: Score | None,
-    model: Model | None,
+    case: Situation,
+    outcome: Outcome,
+    hits: list[RuleHit],
+    counsel: Counsel,
+    advice: Advice,
 ) -> Decision:
-    verdict = strictest(hit.verdict for hit in hits)
-    remedy, disposition, amount = _grant(verdict, facts, policy)
+    denied = outcome.verdict is Verdict.DENY
     return Decision(
-        verdict=verdict,
-        remedy=remedy,
-        disposition=disposition,
-        amount=amount,
-        currency=facts.currency,
-        hits=hits,
-        score=score,
-        policy_name=policy.name,
-        policy_hash=policy.policy_hash,
-        model_hash=None if model is None else model.model_hash,
-        facts_hash=facts.facts_hash,
-        explanation=explain(verdict, facts, hits),
-        reasons=tuple(hit.code for hit in hits),
+        verdict=outcome.verdict,
+        remedy=outcome.remedy,
+        disposition=outcome.disposition,
+        amount=outcome.amount,
+        bonus=outcome.bonus,
+        currency=case.facts.currency,
+        deductions={} if denied else case.offer.deductions,
+        alternatives=alternatives_of(case) if denied else (),
+        hits=tuple(hits),
+        advice=advice,
+        right=None if case.right is None else case.right.name,
+        policy_name=case.policy.name,
+        policy_hash=case.policy.policy_hash,
+        model_hash=counsel.model_hash,
+        reader_hash=counsel.reader_hash,
+        facts=case.facts,
     )
-
-
-def _grant(verdict: Verdict, facts: Facts, policy: Policy) -> tuple[Remedy, Disposition, int]:
-    if verdict is Verdict.DENY:
-        return Remedy.NOTHING, Disposition.KEEP, 0
-    terms = policy.for_collection(facts.collection)
-    return facts.remedy, terms.dispositions[facts.remedy], facts.requested
-
-
-def _gate_again(decision: Decision, facts: Facts, policy: Policy) -> None:
-    """Hold the outcome against the policy once more, whatever happened in between.
-
-    A model can make a decision stricter, never looser; money out never exceeds money in.
-    """
-    gate = strictest(hit.verdict for hit in evaluate(policy, facts))
-    if is_looser(decision.verdict, gate) or decision.amount > facts.remainder:
-        raise UndropError(problem="a decision would be looser than its policy")
-    if decision.verdict is Verdict.DENY and gate is not Verdict.DENY:
-        raise UndropError(problem="only a rule may deny")
-    if (decision.remedy, decision.disposition) not in ALLOWED_PAIRS:
-        raise UndropError(problem="a decision would pair what may not be paired")

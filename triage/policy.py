@@ -8,13 +8,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from returns.errors import PolicyInvalid
+from triage import rules
 from triage.canonical import canonical_json
-from triage.hits import RuleHit, strictest
-from triage.rules import evaluate
-from triage.schema import Policy, Terms
+from triage.facts import Facts
+from triage.hits import RuleHit, verdict_of
+from triage.schema import Misplaced, Policy
+from triage.situation import situation_of
+from triage.terms import Terms
 from triage.yaml_text import Lines, read_yaml
 
-__all__ = ["Policy", "RuleHit", "Terms", "evaluate", "parse_policy", "policy_hash", "strictest"]
+__all__ = ["Policy", "RuleHit", "Terms", "evaluate", "parse_policy", "policy_hash", "verdict_of"]
 
 _PROBLEMS_SHOWN = 5
 
@@ -33,13 +36,19 @@ def parse_policy(text: str) -> Policy:
         raise PolicyInvalid(problem="; ".join(dict.fromkeys(shown))) from bad
 
 
+def evaluate(policy: Policy, facts: Facts) -> list[RuleHit]:
+    """Return every rule that the facts hit; see `triage.rules` for how conflicts are resolved."""
+    return rules.evaluate(situation_of(policy, facts))
+
+
 def policy_hash(policy: Policy) -> str:
     """Return the policy's SHA-256 in hex; comments, order and quotes do not change it."""
     return policy.policy_hash
 
 
 def _problem(error: ErrorDetails, lines: Lines) -> str:
-    path = _known(error["loc"], lines)
+    fault = error.get("ctx", {}).get("error")
+    path = _known(fault.path if isinstance(fault, Misplaced) else error["loc"], lines)
     where = ".".join(str(step)[:60] for step in path)
     message = error["msg"].removeprefix("Value error, ")
     if not path:

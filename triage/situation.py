@@ -1,0 +1,36 @@
+"""One line held against one policy: all that a rule may look at, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from returns.money import MAX_AMOUNT
+from triage.facts import Facts
+from triage.offer import Offer, offer_of
+from triage.rights import Right, right_of
+from triage.schema import Policy
+from triage.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Facts, the terms that bind them, the right they may rest on, and what would be paid."""
+
+    policy: Policy
+    facts: Facts
+    terms: Terms
+    right: Right | None
+    offer: Offer
+
+    @property
+    def payout(self) -> int:
+        """Minor units that would leave the merchant, bonus included; no more than there can be."""
+        return min(MAX_AMOUNT, self.offer.amount + self.offer.bonus)
+
+
+def situation_of(policy: Policy, facts: Facts) -> Situation:
+    """Work out terms, right and offer of a line."""
+    terms = policy.for_line(facts.collection, facts.channel)
+    right = right_of(facts)
+    by_right = right is not None and right.proven
+    return Situation(policy, facts, terms, right, offer_of(terms, facts, whole=by_right))
