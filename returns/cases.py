@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlmodel import Session, select
 
 from returns import lifecycle, locks
+from returns.review_terms import ANSWER_WITHIN, REVIEW_WITHIN
 from returns.tables import AuditRow, Event, ReturnCase, ReturnLine
 from returns.words import LineState
 
@@ -29,10 +30,12 @@ def advance(
     reason: str,
     now: datetime,
     details: Mapping[str, str] | None = None,
+    due_at: datetime | None = None,
 ) -> ReturnLine:
     """Move a line to another state within the caller's transaction.
 
-    `details` are facts for the customer's timeline (strings only; no personal data).
+    `details` are facts for the customer's timeline (strings only; no personal data). `due_at` says
+    until when a question is to be answered, if not as long as usual.
     Raises `MoveNotAllowed` where the lifecycle has no such move; nothing is changed then.
     """
     case, line = locks.lock_line(session, line_id)
@@ -40,6 +43,7 @@ def advance(
     before, line.state = line.state, to
     line.open = to not in lifecycle.REOPENABLE
     line.updated_at = now
+    line.due_at = _due_at(to, now, due_at)
     _record(session, case, line, before.value, actor, reason, details or {}, now)
     return line
 
@@ -48,6 +52,15 @@ def lines_of(session: Session, case_id: UUID) -> list[ReturnLine]:
     """The lines of a case in the order in which they were requested."""
     query = select(ReturnLine).where(ReturnLine.case_id == case_id).order_by(ReturnLine.id)  # type: ignore[arg-type]
     return list(session.exec(query))
+
+
+def _due_at(state: LineState, now: datetime, answer_by: datetime | None) -> datetime | None:
+    """Whatever is on the desk has a deadline, so that nothing there is forgotten."""
+    if state in lifecycle.FOR_A_PERSON:
+        return now + REVIEW_WITHIN
+    if state is LineState.AWAITING_EVIDENCE:
+        return answer_by or now + ANSWER_WITHIN
+    return None
 
 
 def _record(

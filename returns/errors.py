@@ -62,15 +62,15 @@ class FieldInvalid(BadInput):
 
 
 class AmountInvalid(BadInput):
-    sentence = "{amount!r} is not an amount: write minor units as a string of digits."
+    sentence = "{amount!r:.100} is not an amount: write minor units as a string of digits."
 
 
 class CurrencyUnknown(BadInput):
-    sentence = "The currency {currency!r} is not known or does not fit here."
+    sentence = "The currency {currency!r:.100} is not known or does not fit here."
 
 
 class AddressInvalid(BadInput):
-    sentence = "{address!r} is not an address with a valid EIP-55 checksum."
+    sentence = "{address!r:.100} is not an address with a valid EIP-55 checksum."
     next_step = "Copy the address again from its source; one character may be wrong."
 
 
@@ -286,6 +286,51 @@ class LedgerUnbalanced(Conflict):
 class ReviewOwnProposal(Conflict):
     sentence = "The proposer of a decision cannot decide it."
     next_step = "Ask a colleague."
+
+
+class PolicyOwnDraft(Conflict):
+    sentence = "{actor} drafted version {version} of the policy and cannot activate it alone."
+    next_step = "Have a colleague read the difference and activate it."
+
+
+class PolicyNoPredecessor(Conflict):
+    sentence = "There is no policy to go back to: {problem}."
+    next_step = "Draft and activate the version that should be in force."
+
+
+class PolicyOvertaken(Conflict):
+    sentence = "Version {version} is not in force any more; version {current} is."
+    next_step = "Look at the versions again before you go back from this one."
+
+
+class AppealOwnDecision(Conflict):
+    sentence = "An appeal is not decided by the person whose decision it is against."
+    next_step = "Ask a colleague."
+
+
+class ApprovalAboveLimit(Conflict):
+    sentence = "One person approves at most {limit}; this is {amount}, and is proposed already."
+    next_step = "Have somebody else confirm or reject the proposal, with the scope reviews:above."
+
+
+class AppealedAlready(Conflict):
+    sentence = "This line has been appealed already; one appeal is possible."
+    next_step = "Follow the case; while it is in review, evidence can be added."
+
+
+class AppealTooLate(Conflict):
+    sentence = "An appeal against this denial was possible until {deadline}."
+    next_step = "Write to the marketplace."
+
+
+class EvidenceNotWanted(Conflict):
+    sentence = "This line is {state}: nothing can be added to it."
+    next_step = "Read the case; it takes evidence while it is in review or waits for an answer."
+
+
+class EvidenceFull(Conflict):
+    sentence = "This line has {limit} answers already, which is the most that it takes."
+    next_step = "Wait for the decision; a person looks at what is there."
 
 
 class Unavailable(UndropError):

@@ -16,6 +16,7 @@ from returns.tables import JournalEntry, Posting, ReturnLine
 #: Accounts. Tokens have their own custody accounts under the same rules as money.
 SALES_RETURNS = "sales_returns"
 REFUNDS_PAYABLE = "refunds_payable"
+CREDIT_BONUSES = "credit_bonuses"
 FLOAT = "float"
 CUSTOMERS = "tokens_with_customers"
 ESCROW = "tokens_in_escrow"

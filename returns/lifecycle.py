@@ -6,8 +6,10 @@ from returns.words import LineState
 S = LineState
 
 MOVES: dict[LineState, frozenset[LineState]] = {
-    S.REQUESTED: frozenset({S.APPROVED, S.DENIED, S.IN_REVIEW}),
-    S.IN_REVIEW: frozenset({S.APPROVED, S.DENIED, S.CANCELED}),
+    S.REQUESTED: frozenset({S.APPROVED, S.DENIED, S.IN_REVIEW, S.AWAITING_EVIDENCE}),
+    S.IN_REVIEW: frozenset({S.APPROVED, S.DENIED, S.AWAITING_EVIDENCE, S.CANCELED}),
+    # Approved only by way of review: somebody has to have seen the answer.
+    S.AWAITING_EVIDENCE: frozenset({S.IN_REVIEW, S.DENIED, S.CANCELED, S.EXPIRED}),
     S.APPROVED: frozenset({S.AWAITING_SIGNATURE, S.SETTLING, S.IN_REVIEW, S.CANCELED}),
     S.AWAITING_SIGNATURE: frozenset({S.DEPOSITING, S.SETTLING, S.CANCELED, S.EXPIRED}),
     # A deposit that the chain refuses moved nothing: the facts have changed, a person looks.
@@ -24,7 +26,8 @@ MOVES: dict[LineState, frozenset[LineState]] = {
     S.RETURNED: frozenset({S.RETURNING}),
     S.NEEDS_ATTENTION: frozenset({S.COMMITTING, S.SETTLING, S.RETURNING, S.RECLAIMED}),
     S.RECLAIMED: frozenset({S.NEEDS_ATTENTION}),
-    S.DENIED: frozenset(),
+    S.DENIED: frozenset({S.APPEALED}),
+    S.APPEALED: frozenset({S.IN_REVIEW, S.CANCELED}),
     S.CANCELED: frozenset(),
     S.EXPIRED: frozenset(),
 }
@@ -35,16 +38,37 @@ REOPENABLE = frozenset({S.DENIED, S.CANCELED, S.EXPIRED, S.RETURNED, S.RECLAIMED
 #: Nothing is under way in these.
 RESTING = REOPENABLE | {S.SETTLED}
 
+#: Nobody has decided yet, or the decision does not stand.
+UNDECIDED = frozenset({S.REQUESTED, S.IN_REVIEW, S.AWAITING_EVIDENCE, S.APPEALED})
+
 #: The remedy has been granted: its amount counts against what was paid.
-GRANTED = frozenset(S) - REOPENABLE - {S.REQUESTED, S.IN_REVIEW}
+GRANTED = frozenset(S) - REOPENABLE - UNDECIDED
+
+#: A person has to act, and is given so long (`returns.review_terms`).
+FOR_A_PERSON = frozenset({S.IN_REVIEW, S.NEEDS_ATTENTION})
+
+#: What the review desk shows: for a person, or waiting for an answer to one.
+ON_THE_DESK = FOR_A_PERSON | {S.AWAITING_EVIDENCE}
 
 #: The customer may still withdraw; once the escrow holds the token, canceling gives it back.
-CANCELABLE = frozenset({S.IN_REVIEW, S.APPROVED, S.AWAITING_SIGNATURE, S.IN_CUSTODY, S.COMMITTING})
+CANCELABLE = frozenset(
+    {
+        S.IN_REVIEW,
+        S.AWAITING_EVIDENCE,
+        S.APPEALED,
+        S.APPROVED,
+        S.AWAITING_SIGNATURE,
+        S.IN_CUSTODY,
+        S.COMMITTING,
+    }
+)
 
 #: A case shows the state of the line that needs most attention: the first of these.
 _PRECEDENCE = (
     S.NEEDS_ATTENTION,
     S.IN_REVIEW,
+    S.APPEALED,
+    S.AWAITING_EVIDENCE,
     S.REQUESTED,
     S.APPROVED,
     S.AWAITING_SIGNATURE,

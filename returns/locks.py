@@ -1,6 +1,7 @@
 """The one place that takes row locks, always in this order:
 
-customer, order line, case, line, leg; and apart from these lane, gas day, relayed transaction.
+customer, order line, case, line, leg; and apart from these lane, gas day, relayed transaction;
+and a merchant's policies and its lists, which are locked alone.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -26,7 +27,7 @@ Row = TypeVar("Row", bound=SQLModel)
 
 
 def lock_customer(session: Session, merchant_id: UUID, customer: str) -> None:
-    """Serialises the requests of one customer: each counts the ones before it."""
+    """Serialises the requests of one customer, or wallet: each counts the ones before it."""
     _lock_name(session, merchant_id, customer)
 
 
@@ -38,6 +39,21 @@ def lock_request(session: Session, merchant_id: UUID, key: str) -> None:
 def lock_chain(session: Session, chain_id: int) -> None:
     """Serialises what is watched of a chain, also before there is anything of it."""
     _lock_name(session, UUID(int=chain_id), "watched")
+
+
+def lock_policies(session: Session, merchant_id: UUID) -> None:
+    """Serialises versions and activations of a merchant's policy: their numbers have no gaps."""
+    _lock_name(session, merchant_id, "policies")
+
+
+def lock_lists(session: Session, merchant_id: UUID) -> None:
+    """Serialises the imports of a merchant's lists: each replaces what it finds, whole."""
+    _lock_name(session, merchant_id, "lists")
+
+
+def lock_signals(session: Session, merchant_id: UUID) -> None:
+    """Serialises what a merchant tells: each value is laid over what was told before it."""
+    _lock_name(session, merchant_id, "signals")
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:

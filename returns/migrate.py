@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
 import returns.tables  # noqa: F401  (fills the metadata)
@@ -27,6 +28,14 @@ def upgrade(database: Database) -> None:
     with database.engine.begin() as connection:
         _serialise(connection)
         command.upgrade(_config(connection), "head")
+
+
+def is_current(database: Database) -> bool:
+    """Whether the database has exactly the tables of the models, by the newest migration."""
+    with database.engine.connect() as connection:
+        applied = MigrationContext.configure(connection).get_current_heads()
+        newest = ScriptDirectory.from_config(_config(connection)).get_heads()
+    return set(applied) == set(newest) and not differences(database)
 
 
 def write_revision(database: Database, message: str) -> None:

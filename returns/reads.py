@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -30,13 +31,28 @@ from returns.tables import (
     ReturnCase,
     ReturnLine,
 )
-from returns.words import HoldState, LineState
+from returns.words import HoldState
 
-#: What a person may do with a line that waits for them.
-_ACTIONS = {
-    LineState.IN_REVIEW: ["approve", "deny"],
-    LineState.NEEDS_ATTENTION: ["retry", "release"],
-}
+#: Whoever reads these learns what to change in the next request, or that a list names them.
+_FOR_STAFF = frozenset(
+    {
+        "sanctions_match",
+        "phishing_match",
+        "blocked",
+        "lists_missing",
+        "asked_again",
+        "risk_high",
+        "loss_expected",
+        "confidence_low",
+        "anomaly_high",
+        "never_seen",
+        "score_high",
+        "pressure",
+        "machine_instructions",
+        "reason_disputed",
+        "outside_policy",
+    }
+)
 
 
 def vault_of(session: Session, merchant_id: UUID) -> str:
@@ -92,7 +108,8 @@ def line_view(session: Session, line: ReturnLine) -> dict[str, Any]:
         "remedy": line.remedy.value,
         "disposition": line.disposition.value,
         "amount": amount_view(line.amount, line.currency),
-        "decision": None if decision is None else _decision_view(decision),
+        "bonus": amount_view(line.bonus, line.currency),
+        "decision": None if decision is None else decision_view(decision),
         "legs": [_leg_view(session, leg) for leg in _legs_of(session, line.id)],
         "updated_at": line.updated_at.isoformat(),
     }
@@ -122,26 +139,6 @@ def timeline(session: Session, case: ReturnCase) -> list[dict[str, Any]]:
             **json.loads(event.payload),
         }
         for event in session.exec(query)
-    ]
-
-
-def review_queue(session: Session, merchant_id: UUID, limit: int = 200) -> list[dict[str, Any]]:
-    """Lines that wait for a person, the oldest first, why, and what the person may do."""
-    query = (
-        select(ReturnLine, ReturnCase)
-        .join(ReturnCase, col(ReturnCase.id) == ReturnLine.case_id)
-        .where(ReturnLine.merchant_id == merchant_id, col(ReturnLine.state).in_(_ACTIONS))
-        .order_by(col(ReturnLine.updated_at))
-        .limit(limit)
-    )
-    return [
-        {
-            "rma": case.rma,
-            "reason": case.reason.value,
-            "actions": _ACTIONS[line.state],
-            **line_view(session, line),
-        }
-        for line, case in session.exec(query)
     ]
 
 
@@ -187,15 +184,24 @@ def open_breaks(session: Session, merchant_id: UUID) -> list[Break]:
     return list(session.exec(query.order_by(col(Break.first_seen), col(Break.code))))
 
 
-def _decision_view(row: DecisionRow) -> dict[str, Any]:
+def told(codes: Iterable[str]) -> list[str]:
+    """The codes that a customer may read; what lists and risk say is for staff."""
+    return [code for code in codes if code not in _FOR_STAFF]
+
+
+def decision_view(row: DecisionRow, *, for_staff: bool = False) -> dict[str, Any]:
+    """A decision as the customer reads it, or staff."""
     body = json.loads(row.body)
+    reasons = body.get("reasons", [])
     return {
         "verdict": row.verdict,
         # Which person it was stands in the audit, not before the customer.
         "decided_by": row.decided_by if row.decided_by == "undrop" else "person",
         "decided_at": row.decided_at.isoformat(),
         "explanation": body.get("explanation", ""),
-        "reasons": body.get("reasons", []),
+        "reasons": reasons if for_staff else told(reasons),
+        "deductions": body.get("deductions", {}),
+        "alternatives": body.get("alternatives", []),
     }
 
 

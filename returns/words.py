@@ -57,11 +57,42 @@ class Reason(StrEnum):
     NOT_AS_DESCRIBED = "not_as_described"
     COUNTERFEIT = "counterfeit"
     METADATA_BROKEN = "metadata_broken"
+    UNREVEALED = "unrevealed"
+    UTILITY_MISSING = "utility_missing"
     DOUBLE_PURCHASE = "double_purchase"
     ACCIDENTAL = "accidental"
     UNAUTHORISED = "unauthorised"
     PRICE_REGRET = "price_regret"
     OTHER = "other"
+
+
+class Want(StrEnum):
+    """What the writer of a message wants."""
+
+    REFUND = "refund"
+    RETURN = "return"
+    EXCHANGE = "exchange"
+    STATUS = "status"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class Bucket(StrEnum):
+    """Whose matter a reason is, in the four words of help desks."""
+
+    OUR_FAULT = "OUR_FAULT"
+    PRODUCT_ISSUES = "PRODUCT_ISSUES"
+    CUSTOMER = "CUSTOMER"
+    UNKNOWN = "UNKNOWN"
+
+
+class SignalAbout(StrEnum):
+    """Whom a marketplace tells something about."""
+
+    TOKEN = "token"  # noqa: S105
+    CUSTOMER = "customer"
+    WALLET = "wallet"
+    ORDER = "order"
 
 
 class LineState(StrEnum):
@@ -70,6 +101,8 @@ class LineState(StrEnum):
     REQUESTED = "requested"
     DENIED = "denied"
     IN_REVIEW = "in_review"
+    AWAITING_EVIDENCE = "awaiting_evidence"
+    APPEALED = "appealed"
     APPROVED = "approved"
     AWAITING_SIGNATURE = "awaiting_signature"
     DEPOSITING = "depositing"
@@ -83,6 +116,22 @@ class LineState(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     NEEDS_ATTENTION = "needs_attention"
+
+
+class EvidenceKind(StrEnum):
+    """What a person asked to see, and what was given."""
+
+    ASKED = "asked"
+    GIVEN = "given"
+
+
+class ProposalState(StrEnum):
+    """An approval above the limit: open until a second person, or another decision, closes it."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
 
 
 class LegKind(StrEnum):
@@ -185,6 +234,31 @@ class TokenStandard(StrEnum):
     ERC20 = "erc20"
     ERC721 = "erc721"
     ERC1155 = "erc1155"
+
+
+class ActivationKind(StrEnum):
+    """How a version of a policy came into force: agreed upon by two, or taken back to by one."""
+
+    ACTIVATE = "activate"
+    ROLLBACK = "rollback"
+
+
+class ListKind(StrEnum):
+    """What a list says of what stands on it. `anonymiser`: exits of VPN and Tor."""
+
+    SANCTIONS = "sanctions"
+    PHISHING = "phishing"
+    BLOCK = "block"
+    ALLOW = "allow"
+    ANONYMISER = "anonymiser"
+
+
+class ListSubject(StrEnum):
+    """What the values of a list are: accounts, networks in CIDR, or the shop's customers."""
+
+    ADDRESS = "address"
+    NETWORK = "network"
+    CUSTOMER = "customer"
 
 
 class GapCode(StrEnum):

@@ -19,7 +19,16 @@ from returns.tables.chain import (
     TokenTransfer,
     WatchedContract,
 )
-from returns.tables.orders import ApiKey, Merchant, Order, OrderLine, Payment, PolicyRow
+from returns.tables.lists import ListEntry, ListImport
+from returns.tables.orders import (
+    ApiKey,
+    Merchant,
+    Order,
+    OrderLine,
+    Payment,
+    PolicyActivation,
+    PolicyRow,
+)
 from returns.tables.reconciliation import Break, ReconciliationRun
 from returns.tables.relay import (
     GasDay,
@@ -29,9 +38,12 @@ from returns.tables.relay import (
     RelaySlot,
     RelayTransaction,
 )
+from returns.tables.reviews import Appeal, Evidence, Proposal, ReviewLabel
+from returns.tables.signals import Signal
 
 __all__ = [
     "ApiKey",
+    "Appeal",
     "AuditRow",
     "Authorization",
     "Block",
@@ -40,6 +52,7 @@ __all__ = [
     "ChainEvent",
     "DecisionRow",
     "Event",
+    "Evidence",
     "GasDay",
     "Hold",
     "IdempotencyRecord",
@@ -49,13 +62,17 @@ __all__ = [
     "JournalEntry",
     "Lane",
     "Leg",
+    "ListEntry",
+    "ListImport",
     "Merchant",
     "Order",
     "OrderLine",
     "OutboxItem",
     "Payment",
+    "PolicyActivation",
     "PolicyRow",
     "Posting",
+    "Proposal",
     "ReconciliationRun",
     "RelayAttempt",
     "RelayRule",
@@ -63,6 +80,8 @@ __all__ = [
     "RelayTransaction",
     "ReturnCase",
     "ReturnLine",
+    "ReviewLabel",
+    "Signal",
     "TokenTransfer",
     "WatchedContract",
 ]

@@ -36,6 +36,8 @@ class ReturnLine(SQLModel, table=True):
     __tablename__ = "return_line"
     __table_args__ = (
         sa.Index("ix_return_line_merchant_id_state", "merchant_id", "state", "updated_at"),
+        sa.Index("ix_return_line_merchant_id_updated_at", "merchant_id", "updated_at"),
+        sa.Index("ix_return_line_merchant_id_due_at", "merchant_id", "due_at"),
         # The last guard against two open returns of one purchase.
         sa.Index(
             "uq_return_line_open",
@@ -54,9 +56,13 @@ class ReturnLine(SQLModel, table=True):
     remedy: Remedy = Field(sa_type=word(Remedy))
     disposition: Disposition = Field(sa_type=word(Disposition))
     amount: int = Field(sa_type=Uint256)
+    bonus: int = Field(default=0, sa_type=Uint256, description="store credit on top")
     currency: str = Field(max_length=8)
     recipient: str | None = Field(default=None, max_length=42)
     updated_at: datetime = Field(sa_type=UtcTime)
+    due_at: datetime | None = Field(
+        default=None, sa_type=UtcTime, description="a person, or the asked customer, acts by then"
+    )
 
 
 class DecisionRow(SQLModel, table=True):
@@ -65,7 +71,12 @@ class DecisionRow(SQLModel, table=True):
     __tablename__ = "decision"
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
-    line_id: UUID = Field(foreign_key="return_line.id", index=True)
+    line_id: UUID | None = Field(
+        default=None,
+        foreign_key="return_line.id",
+        index=True,
+        description="none: about facts that were handed in",
+    )
     policy_id: UUID = Field(foreign_key="policy.id")
     verdict: str = Field(max_length=16)
     decided_by: str = Field(max_length=100, description="'undrop', or the person")

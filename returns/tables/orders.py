@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from returns.columns import Uint256, UtcTime, word
 from returns.ids import new_id
-from returns.words import Tender
+from returns.words import ActivationKind, Tender
 
 
 class Merchant(SQLModel, table=True):
@@ -35,7 +35,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class PolicyRow(SQLModel, table=True):
-    """One version of a policy, never changed; the newest version of a merchant is active."""
+    """One version of a policy, never changed. `PolicyActivation` says which one is in force."""
 
     __tablename__ = "policy"
     __table_args__ = (sa.UniqueConstraint("merchant_id", "version"),)
@@ -47,6 +47,30 @@ class PolicyRow(SQLModel, table=True):
     policy_hash: str = Field(max_length=64)
     created_by: str = Field(max_length=100)
     created_at: datetime = Field(sa_type=UtcTime)
+
+
+class PolicyActivation(SQLModel, table=True):
+    """From when on a version is in force; never changed, never deleted.
+
+    At a moment that one counts which has begun last; of several with one beginning, the one with
+    the highest number.
+    """
+
+    __tablename__ = "policy_activation"
+    __table_args__ = (
+        sa.UniqueConstraint("merchant_id", "number"),
+        sa.Index("ix_policy_activation_begun", "merchant_id", "effective_from", "number"),
+    )
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    merchant_id: UUID = Field(foreign_key="merchant.id")
+    number: int = Field(description="counts the merchant's activations from 1")
+    policy_id: UUID = Field(foreign_key="policy.id")
+    kind: ActivationKind = Field(sa_type=word(ActivationKind))
+    effective_from: datetime = Field(sa_type=UtcTime)
+    proposed_by: str = Field(max_length=100)
+    approved_by: str = Field(max_length=100)
+    reason: str = Field(default="", max_length=1000)
+    at: datetime = Field(sa_type=UtcTime)
 
 
 class Order(SQLModel, table=True):

@@ -314,6 +314,55 @@ def upgrade() -> None:
         batch_op.create_index("ix_inbox_due", ["done_at", "due_at"], unique=False)
 
     op.create_table(
+        "list_import",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "sanctions",
+                "phishing",
+                "block",
+                "allow",
+                "anonymiser",
+                name="listkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "subject",
+            sa.Enum(
+                "address",
+                "network",
+                "customer",
+                name="listsubject",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.Column("column", sa.String(length=200), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("replaced_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_list_import_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_import")),
+    )
+    with op.batch_alter_table("list_import", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_list_import_source", ["merchant_id", "kind", "source"], unique=False
+        )
+
+    op.create_table(
         "order",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -464,6 +513,34 @@ def upgrade() -> None:
         batch_op.create_index("ix_relay_slot_state", ["lane_id", "state"], unique=False)
 
     op.create_table(
+        "signal",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "about",
+            sa.Enum(
+                "token",
+                "customer",
+                "wallet",
+                "order",
+                name="signalabout",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("facts", sa.String(), nullable=False),
+        sa.Column("told_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_signal_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "about", "key", name=op.f("pk_signal")),
+    )
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.create_index("ix_signal_told_at", ["merchant_id", "told_at"], unique=False)
+
+    op.create_table(
         "watched_contract",
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column("address", sa.String(length=42), nullable=False),
@@ -490,6 +567,57 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("chain_id", "address", name=op.f("pk_watched_contract")),
     )
+    op.create_table(
+        "list_entry",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("import_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "sanctions",
+                "phishing",
+                "block",
+                "allow",
+                "anonymiser",
+                name="listkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "subject",
+            sa.Enum(
+                "address",
+                "network",
+                "customer",
+                name="listsubject",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("value", sa.String(length=100), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["list_import.id"], name=op.f("fk_list_entry_import_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_list_entry_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_entry")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "value",
+            "import_id",
+            name=op.f("uq_list_entry_merchant_id_value_import_id"),
+        ),
+    )
+    with op.batch_alter_table("list_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_list_entry_import_id"), ["import_id"], unique=False)
+
     op.create_table(
         "order_line",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -547,6 +675,45 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_payment_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
+        "policy_activation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("policy_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "activate",
+                "rollback",
+                name="activationkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("effective_from", columns.UtcTime(), nullable=False),
+        sa.Column("proposed_by", sa.String(length=100), nullable=False),
+        sa.Column("approved_by", sa.String(length=100), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_policy_activation_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["policy_id"], ["policy.id"], name=op.f("fk_policy_activation_policy_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_activation")),
+        sa.UniqueConstraint(
+            "merchant_id", "number", name=op.f("uq_policy_activation_merchant_id_number")
+        ),
+    )
+    with op.batch_alter_table("policy_activation", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_policy_activation_begun", ["merchant_id", "effective_from", "number"], unique=False
+        )
 
     op.create_table(
         "relay_attempt",
@@ -640,6 +807,8 @@ def upgrade() -> None:
                 "not_as_described",
                 "counterfeit",
                 "metadata_broken",
+                "unrevealed",
+                "utility_missing",
                 "double_purchase",
                 "accidental",
                 "unauthorised",
@@ -682,6 +851,8 @@ def upgrade() -> None:
                 "requested",
                 "denied",
                 "in_review",
+                "awaiting_evidence",
+                "appealed",
                 "approved",
                 "awaiting_signature",
                 "depositing",
@@ -732,9 +903,11 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("bonus", columns.Uint256(), nullable=False),
         sa.Column("currency", sa.String(length=8), nullable=False),
         sa.Column("recipient", sa.String(length=42), nullable=True),
         sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.Column("due_at", columns.UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"], ["return_case.id"], name=op.f("fk_return_line_case_id")
         ),
@@ -749,7 +922,13 @@ def upgrade() -> None:
     with op.batch_alter_table("return_line", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_return_line_case_id"), ["case_id"], unique=False)
         batch_op.create_index(
+            "ix_return_line_merchant_id_due_at", ["merchant_id", "due_at"], unique=False
+        )
+        batch_op.create_index(
             "ix_return_line_merchant_id_state", ["merchant_id", "state", "updated_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_return_line_merchant_id_updated_at", ["merchant_id", "updated_at"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_return_line_order_line_id"), ["order_line_id"], unique=False
@@ -790,7 +969,7 @@ def upgrade() -> None:
         "decision",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
-        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
         sa.Column("policy_id", sa.Uuid(), nullable=False),
         sa.Column("verdict", sa.String(length=16), nullable=False),
         sa.Column("decided_by", sa.String(length=100), nullable=False),
@@ -825,6 +1004,45 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         sa.UniqueConstraint("case_id", "sequence", name=op.f("uq_event_case_id_sequence")),
     )
+    op.create_table(
+        "evidence",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "asked",
+                "given",
+                name="evidencekind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("text", sa.String(length=2000), nullable=False),
+        sa.Column("due_at", columns.UtcTime(), nullable=True),
+        sa.Column("name", sa.String(length=200), nullable=True),
+        sa.Column("media_type", sa.String(length=64), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("block_number", sa.BigInteger(), nullable=True),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["return_case.id"], name=op.f("fk_evidence_case_id")),
+        sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_evidence_line_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_evidence_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
+    )
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evidence_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_evidence_line_id"), ["line_id"], unique=False)
+
     op.create_table(
         "hold",
         sa.Column("line_id", sa.Uuid(), nullable=False),
@@ -943,6 +1161,86 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_leg_state"), ["state"], unique=False)
 
     op.create_table(
+        "proposal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "confirmed",
+                "rejected",
+                "superseded",
+                name="proposalstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "remedy",
+            sa.Enum(
+                "fiat_refund",
+                "crypto_refund",
+                "store_credit",
+                "nothing",
+                name="remedy",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("approval_limit", columns.Uint256(), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("abuse", sa.Boolean(), nullable=True),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
+        sa.Column("closed_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_proposal_line_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_proposal_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal")),
+    )
+    with op.batch_alter_table("proposal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposal_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(
+            "uq_proposal_open",
+            ["line_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.create_table(
+        "appeal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column("evidence_id", sa.Uuid(), nullable=False),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decision.id"], name=op.f("fk_appeal_decision_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["evidence_id"], ["evidence.id"], name=op.f("fk_appeal_evidence_id")
+        ),
+        sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_appeal_line_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_appeal_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appeal")),
+        sa.UniqueConstraint("line_id", name=op.f("uq_appeal_line_id")),
+    )
+    op.create_table(
         "posting",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -964,16 +1262,59 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_posting_account"), ["account"], unique=False)
         batch_op.create_index(batch_op.f("ix_posting_entry_id"), ["entry_id"], unique=False)
 
+    op.create_table(
+        "review_label",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column("verdict_before", sa.String(length=16), nullable=False),
+        sa.Column("verdict_after", sa.String(length=16), nullable=False),
+        sa.Column("abuse", sa.Boolean(), nullable=True),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decision.id"], name=op.f("fk_review_label_decision_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["line_id"], ["return_line.id"], name=op.f("fk_review_label_line_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_review_label_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review_label")),
+        sa.UniqueConstraint("decision_id", name=op.f("uq_review_label_decision_id")),
+    )
+    with op.batch_alter_table("review_label", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_review_label_merchant_id"), ["merchant_id"], unique=False
+        )
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("review_label", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_review_label_merchant_id"))
+
+    op.drop_table("review_label")
     with op.batch_alter_table("posting", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_posting_entry_id"))
         batch_op.drop_index(batch_op.f("ix_posting_account"))
 
     op.drop_table("posting")
+    op.drop_table("appeal")
+    with op.batch_alter_table("proposal", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_proposal_open",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_proposal_line_id"))
+
+    op.drop_table("proposal")
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_leg_state"))
         batch_op.drop_index(batch_op.f("ix_leg_line_id"))
@@ -988,6 +1329,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_hold_merchant_id"))
 
     op.drop_table("hold")
+    with op.batch_alter_table("evidence", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evidence_line_id"))
+        batch_op.drop_index(batch_op.f("ix_evidence_case_id"))
+
+    op.drop_table("evidence")
     op.drop_table("event")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_decision_line_id"))
@@ -1002,7 +1348,9 @@ def downgrade() -> None:
             "uq_return_line_open", sqlite_where=sa.text("open"), postgresql_where=sa.text("open")
         )
         batch_op.drop_index(batch_op.f("ix_return_line_order_line_id"))
+        batch_op.drop_index("ix_return_line_merchant_id_updated_at")
         batch_op.drop_index("ix_return_line_merchant_id_state")
+        batch_op.drop_index("ix_return_line_merchant_id_due_at")
         batch_op.drop_index(batch_op.f("ix_return_line_case_id"))
 
     op.drop_table("return_line")
@@ -1022,6 +1370,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_relay_attempt_slot_id"))
 
     op.drop_table("relay_attempt")
+    with op.batch_alter_table("policy_activation", schema=None) as batch_op:
+        batch_op.drop_index("ix_policy_activation_begun")
+
+    op.drop_table("policy_activation")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_order_id"))
 
@@ -1030,7 +1382,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_order_line_token")
 
     op.drop_table("order_line")
+    with op.batch_alter_table("list_entry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_list_entry_import_id"))
+
+    op.drop_table("list_entry")
     op.drop_table("watched_contract")
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.drop_index("ix_signal_told_at")
+
+    op.drop_table("signal")
     with op.batch_alter_table("relay_slot", schema=None) as batch_op:
         batch_op.drop_index("ix_relay_slot_state")
 
@@ -1049,6 +1409,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_order_merchant_id_customer")
 
     op.drop_table("order")
+    with op.batch_alter_table("list_import", schema=None) as batch_op:
+        batch_op.drop_index("ix_list_import_source")
+
+    op.drop_table("list_import")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index("ix_inbox_due")
 
