@@ -24,8 +24,11 @@ _TOKEN_MOVES = {
 
 def grant(session: Session, line: ReturnLine, cause: UUID, now: datetime) -> None:
     """The remedy is granted: from now on it is owed."""
-    owed = Move(ledger.REFUNDS_PAYABLE, ledger.SALES_RETURNS, line.currency, line.amount)
-    ledger.post(session, line, "grant", cause, [owed], now)
+    owed = [Move(ledger.REFUNDS_PAYABLE, ledger.SALES_RETURNS, line.currency, line.amount)]
+    if line.bonus:
+        bonus = Move(ledger.REFUNDS_PAYABLE, ledger.CREDIT_BONUSES, line.currency, line.bonus)
+        owed.append(bonus)
+    ledger.post(session, line, "grant", cause, owed, now)
 
 
 def withdraw_grant(session: Session, line: ReturnLine, now: datetime) -> None:
@@ -96,7 +99,11 @@ def _money_moves(session: Session, line: ReturnLine, leg: Leg) -> list[Move]:
     source = _payer(session, line, leg.kind)
     if source is None:
         return []
-    return [Move(source, ledger.REFUNDS_PAYABLE, leg.currency, leg.amount)]
+    paid = [Move(source, ledger.REFUNDS_PAYABLE, leg.currency, leg.amount)]
+    if leg.kind is LegKind.CREDIT and line.bonus:
+        # Apart from the refund: it is no money that came in, and has no ceiling there.
+        paid.append(Move(source, ledger.REFUNDS_PAYABLE, leg.currency, line.bonus))
+    return paid
 
 
 def _payer(session: Session, line: ReturnLine, kind: LegKind) -> str | None:

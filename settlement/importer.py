@@ -109,7 +109,7 @@ def read_text(file: Path) -> str:
             raise FileInvalid(file=file.name, problem=f"it has more than {_MAX_TEXT} bytes")
         return raw.decode()
     except (OSError, UnicodeDecodeError) as fault:
-        raise FileInvalid(file=file.name, problem=_why(fault)) from fault
+        raise FileInvalid(file=file.name, problem=why_unreadable(fault)) from fault
 
 
 def import_sales(
@@ -252,8 +252,8 @@ def _shift(rows: list[tuple[int, dict[str, str]]], column: str, last_day: date |
 def _rows(file: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, row) of each record; raises `FileInvalid` for what is not a table."""
     try:
-        with _open(file) as source:
-            lines = _lines(file, source)
+        with open_text(file) as source:
+            lines = bounded_lines(file, source)
             header = next(lines, "")
             dialect = csv.excel_tab if header.count("\t") > header.count(",") else csv.excel
             reader = csv.DictReader(itertools.chain([header], lines), dialect=dialect)
@@ -261,17 +261,18 @@ def _rows(file: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
             for row in reader:
                 yield reader.line_num, row
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as fault:
-        raise FileInvalid(file=file.name, problem=_why(fault)) from fault
+        raise FileInvalid(file=file.name, problem=why_unreadable(fault)) from fault
 
 
-def _open(file: Path) -> IO[str]:
+def open_text(file: Path) -> IO[str]:
+    """A file of text, gzip or not."""
     with file.open("rb") as raw:
         is_gzip = raw.read(2) == b"\x1f\x8b"
     opener = gzip.open if is_gzip else open
     return opener(file, "rt", encoding="utf-8-sig", newline="")
 
 
-def _lines(file: Path, source: IO[str]) -> Iterator[str]:
+def bounded_lines(file: Path, source: IO[str]) -> Iterator[str]:
     """Lines with limits, so that a small archive cannot unfold into a huge table or line."""
     total = 0
     while line := source.readline(_MAX_LINE):
@@ -289,7 +290,8 @@ def _check_header(file: Path, header: object, columns: Mapping[str, str]) -> Non
             raise FileInvalid(file=file.name, problem=problem)
 
 
-def _why(fault: Exception) -> str:
+def why_unreadable(fault: Exception) -> str:
+    """What to tell who named a file that cannot be read."""
     match fault:
         case FileNotFoundError():
             return "there is no such file"

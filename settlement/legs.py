@@ -46,7 +46,7 @@ _PATIENT = (LegKind.SETTLE, LegKind.BURN)
 #: Legs that the escrow takes until the authorization's deadline only.
 _BEFORE_DEADLINE = (LegKind.DEPOSIT, LegKind.SWAP)
 #: Lines that a failed leg does not move: a person has them already, or nothing is under way.
-_HANDED_OVER = lifecycle.REOPENABLE | {LineState.NEEDS_ATTENTION, LineState.IN_REVIEW}
+_HANDED_OVER = lifecycle.REOPENABLE | lifecycle.UNDECIDED | {LineState.NEEDS_ATTENTION}
 _DONE = frozenset({LegState.CONFIRMED, LegState.FINAL})
 _LEVEL_STATE = {ChainLevel.CONFIRMED: LegState.CONFIRMED, ChainLevel.FINAL: LegState.FINAL}
 

@@ -29,6 +29,7 @@ from settlement.processors.base import Processor
 from settlement.processors.sandbox import SandboxProcessor
 from settlement.settings import Settings, load_settings
 from triage.model import Model
+from triage.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +182,15 @@ class Runtime:
     @cached_property
     def _celery(self) -> Celery:
         return make_celery(self.settings)
+
+    @cached_property
+    def reader(self) -> Reader | None:
+        """The reader of messages; without one, messages are kept for people alone."""
+        try:
+            return Reader.from_json(self.settings.reader_file.read_text())
+        except (OSError, UnicodeDecodeError, ModelInvalid) as problem:
+            log.warning("reader.unavailable problem=%s", problem)
+            return None
 
     def wake(self, task: str, row_id: str) -> None:
         """Ask a worker to look at a queue at once, after the transaction that filled it."""

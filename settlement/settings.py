@@ -207,6 +207,16 @@ class Settings(RelaySettings):
         return self.home / "model.json"
 
     @cached_property
+    def reader_file(self) -> Path:
+        """Where the trained reader of messages lies."""
+        return self.home / "reader.json"
+
+    @cached_property
+    def models_folder(self) -> Path:
+        """Models and readers that were ever in use, by hash: decisions are replayed with them."""
+        return self.home / "models"
+
+    @cached_property
     def lease(self) -> timedelta:
         """How long a worker owns what it has claimed."""
         return timedelta(seconds=self.lease_seconds)

@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import setup_logging
 
 from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
-from settlement.commands import cases
+from settlement.commands import cases, reviews
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import load_settings
@@ -45,5 +45,6 @@ def inbox(row_id: str | None = None) -> None:
 
 @celery.task(name=SWEEP)
 def sweep() -> None:
-    """Close what nobody signed in time."""
+    """Close what nobody signed in time; take back to review what nobody answered in time."""
     cases.expire(runtime)
+    reviews.recall(runtime)

@@ -22,15 +22,20 @@ SCOPES = (
     "tokens:write",
     "returns:read",
     "returns:write",
+    "decisions:write",
     "reviews:read",
     "reviews:write",
     "reconciliation:read",
     "console:read",
     "relay:read",
     "relay:write",
+    "policies:read",
+    "policies:write",
 )
 #: About lanes, which belong to no merchant: only for who runs the installation, given by name.
 OPERATOR_SCOPES = ("relay:admin",)
+#: To confirm approvals above the limit of one person: only for whom it is given by name.
+SENIOR_SCOPES = ("reviews:above",)
 #: What the holder of a client token may do, with its one order.
 _CLIENT_SCOPES = frozenset({"returns:read", "returns:write"})
 _CLIENT_TOKEN_LIFE = timedelta(minutes=30)
@@ -47,6 +52,10 @@ class Caller:
     name: str
     scopes: frozenset[str]
     order_id: UUID | None = None
+
+    def ip_of(self, told: str | None) -> str | None:
+        """Where the request came from, as far as it can be believed: no customer says it."""
+        return told if self.order_id is None else None
 
     def require(self, scope: str) -> None:
         """Raise `ScopeMissing` unless the caller has the scope: default deny."""

@@ -47,6 +47,7 @@ def apply(
     session.add(row)
     if decision.verdict is not Verdict.DENY:
         line.remedy, line.disposition = decision.remedy, decision.disposition
+        line.amount, line.bonus = decision.amount, decision.bonus
     reason = decision.explanation
     cases.advance(
         session,
@@ -55,7 +56,7 @@ def apply(
         actor="undrop",
         reason=reason,
         now=now,
-        details={"codes": " ".join(decision.reasons)},
+        details={"codes": " ".join(reads.told(decision.reasons))},
     )
     if decision.verdict is Verdict.APPROVE:
         holder = facts.holder or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -41,6 +42,13 @@ def _currency(value: object) -> str:
     return str(value)
 
 
+def _connection(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("it is not an IP address") from None
+
+
 def _storable(text: str) -> str:
     """PostgreSQL stores no NUL, and no lone surrogate can be written as UTF-8."""
     if "\0" in text:
@@ -71,6 +79,8 @@ CallData = Annotated[
     Field(max_length=2 + 2 * 100_000, pattern=r"^0x([0-9a-fA-F]{2})*$"),
     AfterValidator(str.lower),
 ]
+#: An address of IPv4 or IPv6, as text.
+Connection = Annotated[str, Field(max_length=45), AfterValidator(_connection)]
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[\w.:#@+/-]+$")]
 
 
@@ -150,6 +160,9 @@ class ReturnIn(Input):
     recipient: Address | None = Field(
         default=None, description="of a crypto refund; the wallet if left out"
     )
+    ip: Connection | None = Field(
+        default=None, description="of the customer's connection, told by the shop's back end"
+    )
 
 
 class SignatureIn(Input):
@@ -157,19 +170,6 @@ class SignatureIn(Input):
 
     line: Annotated[str, Field(max_length=36)]
     signature: Annotated[str, Field(max_length=8194)]
-
-
-class ReviewIn(Input):
-    """What a person decides about a line.
-
-    In review: approve or deny. Where a line needs attention: retry lets it go on with what is not
-    done, release sends a held token back.
-    """
-
-    line: Annotated[str, Field(max_length=36)]
-    decision: Annotated[str, Field(pattern=r"^(approve|deny|retry|release)$")]
-    reason: Annotated[Text, Field(min_length=3, max_length=1000)]
-    remedy: Remedy | None = Field(default=None, description="another remedy than was asked for")
 
 
 class MoveIn(Input):

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from custody.eligibility import holders_of
+from custody.eligibility import TokenState, states_of
 from returns import cases, idempotency, locks, reads
 from returns.errors import AlreadyReturning, FieldInvalid, NotFound, RefundAboveRemainder
 from returns.ids import new_id, new_rma
 from returns.remainder import granted
-from returns.tables import Order, OrderLine, Payment, PolicyRow, ReturnCase, ReturnLine
+from returns.tables import Order, OrderLine, Payment, ReturnCase, ReturnLine
 from returns.words import Disposition, LineState
-from settlement.commands import decisions
+from settlement.commands import decisions, policies
 from settlement.commands.access import Caller
 from settlement.commands.inputs import ReturnIn, ReturnLineIn
-from settlement.facts import Wish, gather
+from settlement.facts import Purchase, Wish, gather
 from settlement.runtime import Runtime
-from triage.decide import decide
-from triage.policy import parse_policy
-from triage.schema import Policy
+from triage.decide import Decision, decide
+from triage.facts import Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,14 @@ class _Bought:
     order: Order
     payment: Payment
     lines: list[OrderLine]
+
+    def purchase(self, line: OrderLine) -> Purchase:
+        """One of the lines with what it belongs to."""
+        return Purchase(self.order, line, self.payment)
+
+
+#: What the chain just said of the tokens, by line of the order.
+_States = dict[UUID, TokenState]
 
 
 def request_return(
@@ -58,18 +66,19 @@ def request_return(
         known = idempotency.stored_answer(session, caller.merchant_id, key, body_hash)
         if known is not None:
             return Answer(known.status, known.body, replayed=True)
-    tokens = [(line.collection, line.token_id) for line in bought.lines]
-    found = holders_of(runtime.client, tokens)
-    holders = {line.id: found[line.collection, line.token_id] for line in bought.lines}
+    states = _states(runtime, bought)
     with runtime.database.write() as session:
         # Locked before the answer is looked for: the same request may be at work just now.
-        locks.lock_customer(session, caller.merchant_id, bought.order.customer)
+        # So are requests of other customers with the same wallet: limits count across them.
+        parties = {bought.order.customer, request.wallet, bought.order.buyer_wallet}
+        for party in sorted(filter(None, parties)):
+            locks.lock_customer(session, caller.merchant_id, party)
         for order_line in sorted(bought.lines, key=lambda line: line.id):
             locks.lock_order_line(session, order_line.id)
         known = idempotency.stored_answer(session, caller.merchant_id, key, body_hash)
         if known is not None:
             return Answer(known.status, known.body, replayed=True)
-        case = _open(runtime, session, caller, request, bought, holders)
+        case = _open(runtime, session, caller, request, bought, states)
         body = json.dumps(reads.case_view(session, case))
         stored = idempotency.store_answer(
             session, caller.merchant_id, key, body_hash, 201, body, case.created_at
@@ -77,17 +86,48 @@ def request_return(
     return Answer(stored.status, stored.body)
 
 
-def active_policy(session: Session, merchant_id: UUID) -> tuple[PolicyRow, Policy]:
-    """The newest version of the merchant's policy; raises `NotFound` where there is none."""
-    query = (
-        select(PolicyRow)
-        .where(PolicyRow.merchant_id == merchant_id)
-        .order_by(col(PolicyRow.version).desc())
-    )
-    row = session.exec(query.limit(1)).first()
-    if row is None:
-        raise NotFound(what="policy")
-    return row, parse_policy(row.text)
+def try_return(runtime: Runtime, caller: Caller, request: ReturnIn) -> list[Decision]:
+    """What would be decided about each line just now; nothing is stored.
+
+    Raises `NotFound` (also for orders of others), `FieldInvalid`.
+    """
+    with runtime.database.read() as session:
+        bought = _find(session, caller, request)
+    states = _states(runtime, bought)
+    now, ip = runtime.clock(), caller.ip_of(request.ip)
+    with runtime.database.read() as session:
+        _, policy = policies.in_force(session, caller.merchant_id, now)
+        return [
+            decide(facts, policy, runtime.model, runtime.reader)
+            for facts in _foreseen(session, request, bought, states, now, ip)
+        ]
+
+
+def _foreseen(
+    session: Session,
+    request: ReturnIn,
+    bought: _Bought,
+    states: _States,
+    now: datetime,
+    ip: str | None,
+) -> Iterator[Facts]:
+    for asked, line in zip(request.lines, bought.lines, strict=True):
+        wish = Wish(
+            amount=line.price if asked.amount is None else asked.amount,
+            remedy=request.remedy,
+            reason=request.reason,
+            message=request.message,
+            wallet=request.wallet,
+            recipient=request.recipient,
+            ip=ip,
+        )
+        yield gather(session, bought.purchase(line), wish, states[line.id], now)
+
+
+def _states(runtime: Runtime, bought: _Bought) -> _States:
+    tokens = [(line.collection, line.token_id) for line in bought.lines]
+    found = states_of(runtime.client, tokens)
+    return {line.id: found[line.collection, line.token_id] for line in bought.lines}
 
 
 def _find(session: Session, caller: Caller, request: ReturnIn) -> _Bought:
@@ -113,7 +153,7 @@ def _open(
     caller: Caller,
     request: ReturnIn,
     bought: _Bought,
-    holders: dict[UUID, str | None],
+    states: _States,
 ) -> ReturnCase:
     now = runtime.clock()
     for asked, order_line in zip(request.lines, bought.lines, strict=True):
@@ -135,7 +175,8 @@ def _open(
     for asked, order_line in zip(request.lines, bought.lines, strict=True):
         line = _new_line(case, asked, order_line, bought.payment, request, now)
         cases.open_line(session, case, line, caller.name)
-        _decide(runtime, session, case, line, bought, order_line, holders[order_line.id], now)
+        purchase, state = bought.purchase(order_line), states[order_line.id]
+        _decide(runtime, session, case, line, purchase, state, caller.ip_of(request.ip))
     return case
 
 
@@ -185,12 +226,12 @@ def _decide(
     session: Session,
     case: ReturnCase,
     line: ReturnLine,
-    bought: _Bought,
-    order_line: OrderLine,
-    holder: str | None,
-    now: datetime,
+    purchase: Purchase,
+    state: TokenState,
+    ip: str | None,
 ) -> None:
-    row, policy = active_policy(session, case.merchant_id)
+    now = case.created_at
+    row, policy = policies.in_force(session, case.merchant_id, now)
     wish = Wish(
         amount=line.amount,
         remedy=line.remedy,
@@ -198,9 +239,8 @@ def _decide(
         message=case.message,
         wallet=case.requester_wallet,
         recipient=line.recipient,
+        ip=ip,
     )
-    facts = gather(
-        session, bought.order, order_line, bought.payment, wish, holder, now, besides=line.id
-    )
-    decision = decide(facts, policy, runtime.model)
+    facts = gather(session, purchase, wish, state, now, besides=line.id)
+    decision = decide(facts, policy, runtime.model, runtime.reader)
     decisions.apply(session, runtime.terms, line, facts, decision, row.id, now)

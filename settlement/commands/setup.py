@@ -27,9 +27,8 @@ from returns import migrate
 from returns.errors import ContractsMissing, FieldInvalid, SettingsInvalid
 from returns.money import iso_number
 from returns.tables import Chain, Merchant, PolicyRow
-from settlement.commands import index
+from settlement.commands import index, policies, training
 from settlement.runtime import Runtime
-from triage.policy import parse_policy
 
 #: Shipped with the product; a merchant's first policy.
 STANDARD_POLICY = Path(__file__).parent.parent.parent / "triage" / "policies" / "standard.yaml"
@@ -37,7 +36,6 @@ STANDARD_POLICY = Path(__file__).parent.parent.parent / "triage" / "policies" / 
 _FLOAT_WEI = 5_000 * 10**18
 #: Refunds in other currencies need the second approver from the first cent.
 _CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY")
-_SEED = 7
 _SLUG, _MAX_NAME = re.compile("[a-z0-9][a-z0-9-]{0,63}"), 200
 
 
@@ -55,45 +53,9 @@ def create_merchant(runtime: Runtime, slug: str, name: str) -> Merchant:
         return merchant
 
 
-def check_policy(text: str) -> tuple[str, str]:
-    """Name and hash of a policy; raises `PolicyInvalid` with the lines of its mistakes."""
-    policy = parse_policy(text)
-    return policy.name, policy.policy_hash
-
-
 def activate_policy(runtime: Runtime, merchant: Merchant, text: str, actor: str) -> PolicyRow:
-    """Store a policy as the merchant's newest version, unless it is that already.
-
-    Raises `PolicyInvalid`; the active policy stays as it was then.
-    """
-    policy = parse_policy(text)
-    with runtime.database.write() as session:
-        versions = select(PolicyRow).where(PolicyRow.merchant_id == merchant.id)
-        newest = max(session.exec(versions), key=lambda row: row.version, default=None)
-        if newest is not None and newest.policy_hash == policy.policy_hash:
-            return newest
-        row = PolicyRow(
-            merchant_id=merchant.id,
-            version=1 if newest is None else newest.version + 1,
-            name=policy.name,
-            text=text,
-            policy_hash=policy.policy_hash,
-            created_by=actor,
-            created_at=runtime.clock(),
-        )
-        session.add(row)
-        return row
-
-
-def train_model(runtime: Runtime) -> str:
-    """Train on the generator and store the model; returns its hash."""
-    # scikit-learn takes two seconds to load: only training pays them.
-    from triage.training import train_on_generated  # noqa: PLC0415
-
-    model = train_on_generated(_SEED)
-    runtime.settings.home.mkdir(parents=True, exist_ok=True)
-    runtime.settings.model_file.write_text(model.to_json())
-    return model.model_hash
+    """Put a merchant's first policy in force; see `policies.begin` for what it refuses."""
+    return policies.begin(runtime, merchant.id, text, actor)
 
 
 def deploy_locally(runtime: Runtime, vault: str) -> Deployment:
@@ -170,9 +132,12 @@ def prepare(runtime: Runtime, slug: str, name: str) -> Merchant:
     """Everything that a local installation needs before its processes start."""
     migrate.upgrade(runtime.database)
     merchant = create_merchant(runtime, slug, name)
-    activate_policy(runtime, merchant, STANDARD_POLICY.read_text(), "setup")
+    if not policies.have_begun(runtime, merchant.id):
+        activate_policy(runtime, merchant, STANDARD_POLICY.read_text(), "setup")
     if not runtime.settings.model_file.exists():
-        train_model(runtime)
+        training.train_model(runtime)
+    if not runtime.settings.reader_file.exists():
+        training.train_reader(runtime)
     vault = merchant.vault or vault_locally(runtime, merchant)
     deploy_locally(runtime, vault)
     return open_locally(runtime, merchant, vault)

@@ -190,10 +190,13 @@ def _compare_booking(books: Books, leg: Leg, entry: JournalEntry | None) -> Iter
         yield Difference("ledger.missing", str(leg.id), leg.line_id, expected, "no booking")
         return
     postings = books.postings[entry.id]
-    booked = {posting.amount for posting in postings if posting.asset == leg.currency}
-    expected_amounts = {leg.amount} if leg.kind in PAYOUTS else set()
-    if _is_balanced(postings) and booked != expected_amounts:
-        found = ", ".join(map(str, sorted(booked))) or "nothing"
+    sides = [one for one in postings if one.asset == leg.currency and one.side == "debit"]
+    booked = sorted(one.amount for one in sides)
+    expected_amounts = [leg.amount] if leg.kind in PAYOUTS else []
+    if leg.kind is LegKind.CREDIT and books.lines[leg.line_id].bonus:
+        expected_amounts.append(books.lines[leg.line_id].bonus)
+    if _is_balanced(postings) and booked != sorted(expected_amounts):
+        found = ", ".join(map(str, booked)) or "nothing"
         yield Difference("ledger.amount", str(leg.id), leg.line_id, str(leg.amount), found)
 
 
