@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from api import health, metrics, pages, problems, relay, v1
+from api import decisions, health, metrics, pages, policies, problems, relay, reviews, v1
 from api.door import BodyLimit
+from api.together import Together
+from settlement.commands import opinions
+from settlement.commands.opinions import Desks
 from settlement.runtime import Runtime
 
 #: Python's own. py_ecc, which eth-account brings, raises it to 100,000 when it is imported; a body
@@ -33,9 +37,15 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.runtime = runtime or Runtime()
+    app.state.desks = Desks()
+    app.state.opinions = Together(partial(opinions.store, app.state.runtime))
     problems.install(app)
+    # First, because routes are tried in their order: a thousand a second come here.
+    app.include_router(decisions.router)
     app.include_router(v1.router)
+    app.include_router(reviews.router)
     app.include_router(relay.router)
+    app.include_router(policies.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

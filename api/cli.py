@@ -12,14 +12,29 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from api import cli_index, cli_relay, supervisor
+from api import (
+    cli_decisions,
+    cli_doctor,
+    cli_import,
+    cli_index,
+    cli_policy,
+    cli_relay,
+    cli_reviews,
+    supervisor,
+)
 from api.terminal import Slug, err, give_up, opened_runtime, out, refusals
 from api.v1 import break_view
 from returns import migrate
 from returns.errors import ChainMismatch, LeaseLost, Unavailable
 from settlement import importer
 from settlement.commands import deployment, relay, setup
-from settlement.commands.access import OPERATOR_SCOPES, SCOPES, create_key, merchant_by_slug
+from settlement.commands.access import (
+    OPERATOR_SCOPES,
+    SCOPES,
+    SENIOR_SCOPES,
+    create_key,
+    merchant_by_slug,
+)
 from settlement.reconciliation import run as reconcile
 from settlement.reports import breaks_csv, breaks_table
 from settlement.settings import load_deployer_settings
@@ -27,8 +42,17 @@ from settlement.settings import load_deployer_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The returns desk.")
 imports = typer.Typer(no_args_is_help=True, help="Bring data in.")
 app.add_typer(imports, name="import")
+app.add_typer(cli_decisions.app, name="decision")
+app.command("train")(cli_decisions.train)
+app.command("evaluate")(cli_decisions.evaluate)
+app.command("backtest")(cli_decisions.backtest)
+app.command("doctor")(cli_doctor.examine)
+imports.command("list")(cli_import.import_list)
+imports.command("lists")(cli_import.show_lists)
 app.add_typer(cli_index.app, name="index")
+app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relay.app, name="relay")
+app.add_typer(cli_reviews.labels, name="labels")
 
 #: How often in a row a node may say that it is of another chain, before that is believed.
 _DOUBTS = 5
@@ -155,39 +179,12 @@ def make_key(
     """Make an API key and print it, this once."""
     with opened_runtime() as runtime:
         wanted = tuple(scopes.split(","))
-        known = (*SCOPES, *OPERATOR_SCOPES)
+        known = (*SCOPES, *SENIOR_SCOPES, *OPERATOR_SCOPES)
         unknown = [scope for scope in wanted if scope not in known]
         if unknown:
             give_up(f"Unknown scope {unknown[0]!r}; there are {', '.join(known)}.")
         row = merchant_by_slug(runtime, merchant)
         sys.stdout.write(create_key(runtime, row.id, label, wanted, days) + "\n")
-
-
-@app.command()
-def train() -> None:
-    """Train the risk model on the generator that ships with the product."""
-    with opened_runtime() as runtime:
-        started = time.perf_counter()
-        digest = setup.train_model(runtime)
-        seconds = time.perf_counter() - started
-        out.print(f"Model {digest[:12]} trained on generated requests in {seconds:.1f} s.")
-        out.print(f"It is stored in {runtime.settings.model_file}; its card says what it was fed.")
-
-
-@app.command()
-def policy(
-    file: Annotated[Path, typer.Argument(help="A policy in YAML.")],
-    merchant: Slug = "demo",
-    activate: Annotated[bool, typer.Option(help="Make it the merchant's policy.")] = False,
-) -> None:
-    """Check a policy file; with --activate make it the merchant's newest version."""
-    with opened_runtime() as runtime:
-        text = importer.read_text(file)
-        policy_name, policy_hash = setup.check_policy(text)
-        out.print(f"Policy {policy_name} is well-formed ({policy_hash[:12]}).")
-        if activate:
-            row = setup.activate_policy(runtime, merchant_by_slug(runtime, merchant), text, "cli")
-            out.print(f"Version {row.version} is active.")
 
 
 @imports.command("sales")

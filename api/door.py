@@ -17,8 +17,11 @@ from settlement.runtime import Runtime
 MAX_BODY = 4 * 1024 * 1024
 
 
-def get_runtime(request: Request) -> Runtime:
-    """The process's runtime, put on the application by its factory."""
+async def get_runtime(request: Request) -> Runtime:
+    """The process's runtime, put on the application by its factory.
+
+    Asynchronous because it waits for nothing: FastAPI would call a plain function in a thread.
+    """
     runtime: Runtime = request.app.state.runtime
     return runtime
 

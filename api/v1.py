@@ -25,7 +25,6 @@ from settlement.commands.inputs import (
     Name,
     OrderIn,
     ReturnIn,
-    ReviewIn,
     SignatureIn,
     Text,
 )
@@ -75,10 +74,11 @@ def get_returnability(
     response: Response,
     merchant: Annotated[Text, Query(max_length=64)],
     collection: Annotated[Address, Query(max_length=42)],
+    channel: Annotated[Text, Query(max_length=32, pattern="^[a-z_]+$")] = "web",
 ) -> dict[str, Any]:
     """Whether tokens of a collection can be returned, for how long, and how. No login."""
     response.headers["Cache-Control"] = "public, max-age=60"
-    return returnability.of_collection(runtime, merchant, collection)
+    return returnability.of_collection(runtime, merchant, collection, channel)
 
 
 @router.post("/returns", tags=["returns"], status_code=201)
@@ -155,21 +155,6 @@ def post_cancel(runtime: RuntimeDep, caller: CallerDep, rma: Rma) -> dict[str, A
     """Withdraw a case as long as nothing irreversible is under way."""
     caller.require("returns:write")
     return cases.cancel(runtime, caller, rma)
-
-
-@router.get("/reviews", tags=["reviews"])
-def get_reviews(runtime: RuntimeDep, caller: CallerDep) -> dict[str, Any]:
-    """Lines that wait for a person, and why."""
-    caller.require("reviews:read")
-    with runtime.database.read() as session:
-        return {"reviews": reads.review_queue(session, caller.merchant_id)}
-
-
-@router.post("/reviews/{rma}/decision", tags=["reviews"])
-def post_review(runtime: RuntimeDep, caller: CallerDep, rma: Rma, body: ReviewIn) -> dict[str, Any]:
-    """Approve or deny a line in review, with a written reason."""
-    caller.require("reviews:write")
-    return cases.decide_review(runtime, caller, rma, body)
 
 
 @router.get("/tokens/{caip19:path}", tags=["tokens"])

@@ -2,6 +2,7 @@
 
 const STATES = {
   requested: ["Requested", "plain"], denied: ["Denied", "bad"], in_review: ["In review", "wait"],
+  awaiting_evidence: ["Awaiting evidence", "wait"], appealed: ["Appealed", "wait"],
   approved: ["Approved", "plain"], awaiting_signature: ["Awaiting signature", "plain"],
   depositing: ["Depositing", "plain"], in_custody: ["In custody", "plain"], committing: ["Committing", "plain"],
   settling: ["Settling", "plain"], settled: ["Settled", "good"], returning: ["Returning", "plain"],

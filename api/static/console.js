@@ -15,6 +15,11 @@ const named = (text) => ({ text: short(text), title: text });
 const token = (line) => ({ text: `#${line.token_id}`, title: `Token ${line.token_id} of ${line.collection}` });
 /** The rules that sent it here; the explanation is written for the customer. */
 const why = ({ decision }) => decision?.reasons.map(spelled).join(", ") || decision?.explanation || "";
+/** What a model from the generator is worth has to stand where people read its scores. */
+const modelNote = (model) => {
+  if (!model) return " No risk model is in force: the rule score stands alone.";
+  return model.composed ? " The risk model was trained on composed requests, not on your customers." : "";
+};
 const first = (item) => item.lines[0];
 const tokens = (item) => (item.lines.length === 1 ? token(first(item)) : `${item.lines.length} tokens`);
 
@@ -22,7 +27,10 @@ const VIEWS = {
   reviews: {
     path: "/v1/reviews",
     rows: (answer) => answer.reviews,
-    note: (rows) => (rows.length ? "Lines that wait for a decision, the oldest first." : "Nothing waits for a person."),
+    note: (rows, { advisers }) => {
+      const said = rows.length ? "Lines that wait for a person, the next deadline first." : "Nothing waits for a person.";
+      return said + modelNote(advisers?.risk_model);
+    },
     table: new LiveTable($("reviews"), "Review queue", [
       { label: "Return", kind: "code", width: "w-m", cell: (row) => row.rma },
       { label: "Token", width: "w-s", cell: token },

@@ -24,8 +24,8 @@ export const RESTING = new Set(["settled", "denied", "canceled", "expired", "ret
 
 /** good, bad, wait or plain: which shape stands before the word. */
 export const TONE = {
-  settled: "good", denied: "bad", needs_attention: "wait", in_review: "wait",
-  awaiting_signature: "wait", expired: "plain", canceled: "plain",
+  settled: "good", denied: "bad", needs_attention: "wait", in_review: "wait", appealed: "wait",
+  awaiting_evidence: "wait", awaiting_signature: "wait", expired: "plain", canceled: "plain",
 };
 
 const STATES = {
@@ -34,6 +34,8 @@ const STATES = {
     "In review",
     "A person looks at your request. You need not wait here: this page shows the answer when you come back.",
   ],
+  awaiting_evidence: ["We have a question", "A person needs something from you to decide; the shop tells you what."],
+  appealed: ["Appealed", "Your appeal is here, and another person looks at it."],
   approved: ["Approved", "Your return is approved; the message to sign is being prepared."],
   awaiting_signature: ["Approved, your signature is needed", "Nothing moves before you have signed."],
   depositing: ["Under way", "Your token is moving into escrow."],
@@ -100,7 +102,7 @@ export function tellReturnability(terms, tokenId, tender) {
   const last = ways.pop();
   const how = ways.length ? `${ways.join(", ")} or ${last}` : last;
   const days = terms.window_days === null || terms.window_days === undefined
-    ? "Can be returned" : `Can be returned within ${terms.window_days} days of the purchase`;
+    ? "Can be returned" : `Can be returned within ${terms.window_days} days of the ${terms.window_from ?? "purchase"}`;
   const free = terms.gas_paid_by === "merchant" ? " You pay no gas." : "";
   return `${days}${how ? `: refund ${how}` : ""}.${free}`;
 }
