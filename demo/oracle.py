@@ -166,16 +166,16 @@ def _cap(policy: Written, case: Situation) -> tuple[str, str] | None:
 
 def _yearly_limit(policy: Written, case: Situation) -> tuple[str, str] | None:
     """ "Returns of one customer in 365 days, settled or open, with the one that is asked for. One
-    more than this is denied (yearly_limit)." """
+    more than this is denied (customer_limit)." """
     returns = _within(case, 365) + 1
-    return (DENY, "yearly_limit") if returns > policy.yearly_limit else None
+    return (DENY, "customer_limit") if returns > policy.yearly_limit else None
 
 
 def _frequency(policy: Written, case: Situation) -> tuple[str, str] | None:
     """ "After this many earlier returns in so many days a person looks at the next one
-    (frequent_returns)." """
+    (customer_limit)." """
     earlier = _within(case, policy.review_after_days)
-    return (REVIEW, "frequent_returns") if earlier >= policy.review_after_returns else None
+    return (REVIEW, "customer_limit") if earlier >= policy.review_after_returns else None
 
 
 def _within(case: Situation, days: int) -> int:

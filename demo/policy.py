@@ -25,7 +25,9 @@ class Written:
     window_days: int
     caps: dict[str, int]
     final_sale: bool | frozenset[int]
+    #: Most earlier returns of a customer in a year; one more is denied.
     yearly_limit: int
+    #: So many earlier returns in so many days, and a person looks at the next one.
     review_after_returns: int
     review_after_days: int
     remedies: frozenset[str]
@@ -43,13 +45,19 @@ def read(path: Path = STANDARD) -> Written:
     if text["collections"]:
         raise CannotPlay(f"The oracle does not read words of single collections: {path}.")
     final = text["final_sale"]
+    of_customers = [limit for limit in text["limits"] if limit["what"] == "returns"]
+    denied, reviewed = of_customers
+    if (denied["then"], denied["days"], reviewed["then"]) != ("deny", 365, "review"):
+        raise CannotPlay(
+            f"The oracle reads a limit that denies in a year, then one that reviews: {path}."
+        )
     return Written(
         window_days=int(text["window_days"]),
         caps={currency: int(cap) for currency, cap in text["caps"].items()},
         final_sale=final if isinstance(final, bool) else frozenset(map(int, final)),
-        yearly_limit=int(text["yearly_limit"]),
-        review_after_returns=int(text["review_after"]["returns"]),
-        review_after_days=int(text["review_after"]["days"]),
+        yearly_limit=int(denied["most"]),
+        review_after_returns=int(reviewed["most"]),
+        review_after_days=int(reviewed["days"]),
         remedies=frozenset(text["remedies"]),
-        third_party=str(text["third_party"]),
+        third_party=str(text["rules"]["holder_not_buyer"]),
     )

@@ -24,7 +24,7 @@ _ROW = f"0x01,2026-03-01,{'0x' + 'a1' * 20},{'0x' + 'b2' * 20},7,1.5,4000"
 
 def test_policy_without_collections_of_its_own_is_read() -> None:
     text = setup.STANDARD_POLICY.read_text().replace("collections: {}", "")
-    assert parse_policy(text).for_collection("0x" + "11" * 20).window_days == 30
+    assert parse_policy(text).for_line("0x" + "11" * 20, "web").window_days == 30
 
 
 def test_damaged_model_leaves_decisions_to_the_rules(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_worker_that_overslept_and_then_failed_goes_on_with_the_other_rows(desk:
 
 def test_burn_that_is_not_final_yet_is_no_break(desk: Desk) -> None:
     policy = setup.STANDARD_POLICY.read_text().replace("fiat_refund: vault", "fiat_refund: burn")
-    setup.activate_policy(desk.runtime, desk.merchant, policy, "test")
+    desk.use_policy(policy)
     rma = payout_due(desk)
     drain.drain_outbox(desk.runtime)
     drain.drain_inbox(desk.runtime)

@@ -13,7 +13,7 @@ from relay_desk import payout
 from returns import relay_reads
 from returns.idempotency import request_hash
 from returns.relay_reads import SHOWN_STATES
-from returns.tables import AuditRow, RelayTransaction
+from returns.tables import RelayTransaction
 from returns.words import LaneMode, RelayState, SlotState
 from settlement.commands import lanes, relay
 from settlement.commands.inputs import RelayIn
@@ -87,5 +87,5 @@ def test_a_lane_that_is_paused_six_times_at_once_is_audited_once(
 
     answers = at_once(6, pause)
     assert [one["lanes"][0]["mode"] for one in answers] == [LaneMode.PAUSED.value] * 6
-    audit = [(one.action, one.merchant_id) for one in desk.rows(AuditRow)]
+    audit = [(one.action, one.merchant_id) for one in desk.audit()]
     assert audit == [("lane.pause", None)]

@@ -17,6 +17,7 @@ from sqlmodel import Session, SQLModel, select
 from returns import idempotency, ids, ledger, reads, work
 from returns.db import Database
 from returns.tables import (
+    AuditRow,
     Block,
     Chain,
     ChainEvent,
@@ -28,9 +29,19 @@ from returns.tables import (
     ReturnLine,
 )
 from returns.words import LegKind, RelayState
-from settlement.commands import authorizations, cases, intake, orders, setup, webhooks
+from settlement.commands import (
+    authorizations,
+    cases,
+    intake,
+    orders,
+    policies,
+    reviews,
+    setup,
+    webhooks,
+)
 from settlement.commands.access import SCOPES, Caller
-from settlement.commands.inputs import OrderIn, ReturnIn, ReviewIn, SignatureIn
+from settlement.commands.inputs import OrderIn, ReturnIn, SignatureIn
+from settlement.commands.review_inputs import ReviewIn
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import Settings
@@ -38,7 +49,12 @@ from settlement.settings import Settings
 WALLETS = [Account.from_key(bytes([n + 1]) * 32) for n in range(4)]
 ADDRESSES = [wallet.address.lower() for wallet in WALLETS]
 CONFIRMED, FINAL = 1, 3
-POLICY = (Path(__file__).parents[2] / "triage" / "policies" / "standard.yaml").read_text()
+#: The standard policy without points: what is shown here often has one wallet return many tokens.
+POLICY = (
+    (Path(__file__).parents[2] / "triage" / "policies" / "standard.yaml")
+    .read_text()
+    .replace("score_from: 75", "score_from: 100")
+)
 
 
 def build(url: str, home: Path, **settings: Any) -> Desk:
@@ -124,7 +140,12 @@ class Desk:
     def review(self, rma: str, decision: str, remedy: str | None = None) -> dict[str, Any]:
         line = str(self.line(rma).id)
         given = ReviewIn(line=line, decision=decision, reason="looked at it", remedy=remedy)
-        return cases.decide_review(self.runtime, self.staff, rma, given)
+        return reviews.decide_review(self.runtime, self.staff, rma, given)
+
+    def use_policy(self, text: str) -> None:
+        """One person drafts it, another puts it in force."""
+        row = policies.draft(self.runtime, self.merchant.id, text, "drafter")
+        policies.activate(self.runtime, self.merchant.id, row.version, "approver")
 
     # -- chain ---------------------------------------------------------------------------------
 
@@ -262,6 +283,10 @@ class Desk:
             # Ids are in order of creation too, but for relayed transactions: theirs is their leg's.
             order = [table.__table__.c[n] for n in ("created_at", "id") if n in table.__table__.c]
             return list(session.exec(select(table).where(*conditions).order_by(*order)))
+
+    def audit(self) -> list[AuditRow]:
+        """Who did what, without the policy that every desk begins with."""
+        return [one for one in self.rows(AuditRow) if not one.action.startswith("policy.")]
 
     def line(self, rma: str) -> ReturnLine:
         """The first line of a case."""

@@ -22,7 +22,7 @@ _TENDER = {"crypto_refund": "wallet", "fiat_refund": "card", "store_credit": "ca
 
 @dataclass
 class Walk:
-    """A shop, its processor and its chain, and one customer with a wallet."""
+    """A shop, its processor and its chain, and customers with a wallet each: few share one."""
 
     api: str
     api_key: str
@@ -33,14 +33,18 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._chain = ChainClient(self.rpc)
-        self._customer = Account.from_key(anvil_keys()[CUSTOMERS[0]])
+        keys = anvil_keys()
+        self._customers = [Account.from_key(keys[index]) for index in CUSTOMERS]
         headers = {"Authorization": f"Bearer {self.api_key}"}
         self._http = httpx.Client(base_url=self.api, headers=headers, timeout=20)
+
+    def _customer(self, token_id: int) -> Any:
+        return self._customers[token_id % len(self._customers)]
 
     def buy(self, token_id: int, remedy: str) -> str:
         """Mint a token, charge its price, tell the order; returns the order's number."""
         price = 10**18 if _TENDER[remedy] == "wallet" else 12_345
-        wallet = self._customer.address.lower()
+        wallet = self._customer(token_id).address.lower()
         call = encode_call("ReturnableNFT", "mintBatch", [wallet], [token_id], [price])
         minter = LocalSigner(anvil_keys()[ADMIN])
         account.send(self._chain, minter, to=self.deployment.collection, data=call)
@@ -62,7 +66,7 @@ class Walk:
         path = f"/v1/returns/{rma}/authorization"
         offered = self._http.get(path, headers=headers).json()["authorizations"][0]
         message = encode_typed_data(full_message=offered["typed_data"])
-        signature = "0x" + self._customer.sign_message(message).signature.hex()
+        signature = "0x" + self._customer(token_id).sign_message(message).signature.hex()
         given = {"line": offered["line"], "signature": signature}
         self._http.post(path, json=given, headers=headers).raise_for_status()
         return rma
@@ -88,7 +92,7 @@ class Walk:
             "number": f"order-{token_id}",
             "placed_at": (datetime.now(UTC) - timedelta(days=2)).isoformat(),
             "customer": f"customer-{token_id}",
-            "buyer_wallet": self._customer.address,
+            "buyer_wallet": self._customer(token_id).address,
             "lines": [{**line, "price": str(price)}],
             "payment": {
                 "tender": tender,

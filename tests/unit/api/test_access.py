@@ -7,16 +7,17 @@ from uuid import UUID
 
 import jwt
 import pytest
-from desk import Desk, request_body
+from desk import POLICY, Desk, request_body
 from doors import Door, is_problem, order_json
 from fastapi.routing import APIRoute
 
-from settlement.commands.access import OPERATOR_SCOPES, SCOPES, create_key
+from settlement.commands.access import OPERATOR_SCOPES, SCOPES, SENIOR_SCOPES, create_key
 
 #: Everything that answers without credentials. What is not listed must say 401.
 PUBLIC = {
     ("GET", "/v1/returnability"): "terms of sale are public",
     ("POST", "/v1/processors/{name}/webhook"): "proves itself by its own signature",
+    ("GET", "/v1/authority"): "who may do what is no secret",
     ("GET", "/healthz"): "a probe",
     ("GET", "/readyz"): "a probe",
     ("GET", "/metrics"): "counts, and lanes, which the chain shows anyway",
@@ -30,7 +31,11 @@ PUBLIC = {
 #: The scope that each guarded route asks for.
 SCOPE = {
     ("PUT", "/v1/orders"): "orders:write",
+    ("PUT", "/v1/signals"): "orders:write",
     ("POST", "/v1/client-tokens"): "tokens:write",
+    ("POST", "/v1/decisions"): "decisions:write",
+    ("POST", "/v1/returns/eligibility"): "returns:write",
+    ("GET", "/v1/returns/{rma}/decision"): "reviews:read",
     ("POST", "/v1/returns"): "returns:write",
     ("GET", "/v1/returns"): "console:read",
     ("GET", "/v1/holds"): "console:read",
@@ -41,6 +46,11 @@ SCOPE = {
     ("POST", "/v1/returns/{rma}/cancel"): "returns:write",
     ("GET", "/v1/reviews"): "reviews:read",
     ("POST", "/v1/reviews/{rma}/decision"): "reviews:write",
+    ("POST", "/v1/reviews/{rma}/confirmation"): "reviews:above",
+    ("POST", "/v1/returns/{rma}/evidence"): "returns:write",
+    ("GET", "/v1/returns/{rma}/evidence"): "returns:read",
+    ("GET", "/v1/returns/{rma}/evidence/{evidence_id}"): "returns:read",
+    ("POST", "/v1/returns/{rma}/appeal"): "returns:write",
     ("GET", "/v1/reconciliation"): "reconciliation:read",
     ("GET", "/v1/tokens/{caip19}"): "returns:read",
     ("POST", "/v1/relay/transactions"): "relay:write",
@@ -48,17 +58,37 @@ SCOPE = {
     ("GET", "/v1/relay/transactions/{relay_id}"): "relay:read",
     ("POST", "/v1/relay/transactions/{relay_id}/cancel"): "relay:write",
     ("POST", "/v1/relay/transactions/{relay_id}/speed-up"): "relay:write",
+    ("GET", "/v1/policies"): "policies:read",
+    ("GET", "/v1/policies/diff"): "policies:read",
+    ("GET", "/v1/policies/{version}"): "policies:read",
+    ("POST", "/v1/policies"): "policies:write",
+    ("POST", "/v1/policies/{version}/activate"): "policies:write",
+    ("POST", "/v1/policies/rollback"): "policies:write",
     ("GET", "/v1/relay/lanes"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/resume"): "relay:admin",
 }
+RETURN: dict[str, Any] = {
+    "order": "A-1",
+    "lines": [{"collection": "0x" + "c0" * 20, "token_id": "1"}],
+    "reason": "other",
+    "remedy": "store_credit",
+}
 #: A well-formed body for each write.
 BODY: dict[str, Any] = {
     "/v1/orders": order_json(),
     "/v1/client-tokens": {"order": "A-1"},
+    "/v1/signals": {"signals": [{"about": "customer", "key": "ann", "facts": {"consumer": True}}]},
+    "/v1/returns/eligibility": RETURN,
     "/v1/returns/{rma}/authorization": {"line": "x", "signature": "0x00"},
     "/v1/reviews/{rma}/decision": {"line": "x", "decision": "deny", "reason": "because"},
+    "/v1/policies": {"text": POLICY},
+    "/v1/policies/{version}/activate": {},
+    "/v1/policies/rollback": {"version": 1, "reason": "it was wrong"},
+    "/v1/reviews/{rma}/confirmation": {"line": "x", "decision": "confirm", "reason": "because"},
+    "/v1/returns/{rma}/evidence": {"line": "x", "text": "look"},
+    "/v1/returns/{rma}/appeal": {"line": "x", "statement": "because"},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
 }
 #: Routes that name one case, and those that only staff and the shop may use.
@@ -84,10 +114,13 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
     method, path = route
     body = BODY.get(path)
     if path == "/v1/returns" and method == "POST":
-        body = {"order": "A-1", "lines": [{"collection": "0x" + "c0" * 20, "token_id": "1"}],
-                "reason": "other", "remedy": "store_credit"}  # fmt: skip
+        body = RETURN
+    if path == "/v1/policies" and method == "GET":
+        body = None
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
+    names["version"] = "1"
+    names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
     return door.send(method, path.format(**names), key, json=body, headers=headers)
 
@@ -109,13 +142,21 @@ class TestEveryGuardedRoute:
         assert door.desk.count_all() == before
 
     def test_says_403_without_its_scope(self, door: Door, route: tuple[str, str]) -> None:
-        others = [scope for scope in (*SCOPES, *OPERATOR_SCOPES) if scope != SCOPE[route]]
+        others = [
+            scope for scope in (*SCOPES, *SENIOR_SCOPES, *OPERATOR_SCOPES) if scope != SCOPE[route]
+        ]
         key = door.make_key(*others)
         before = door.desk.count_all()
         answer = call(door, route, key)
         is_problem(answer, 403, "scope_missing")
         assert SCOPE[route] in answer.json()["detail"]
         assert door.desk.count_all() == before
+
+
+def test_no_key_may_approve_above_the_limit_unless_it_is_told_so(door: Door) -> None:
+    assert "reviews:above" not in SCOPES
+    route = ("POST", "/v1/reviews/{rma}/confirmation")
+    is_problem(call(door, route, door.key), 403, "scope_missing")
 
 
 def test_no_merchants_key_may_steer_lanes_unless_it_is_told_so(door: Door) -> None:
@@ -207,6 +248,17 @@ class TestNotYoursLooksLikeNothing:
             assert real.content == none.content
             assert door.desk.count_all() == before
 
+    def test_order_that_is_only_tried(self, door: Door, foreign: tuple[str, str]) -> None:
+        for key in self.strangers(door):
+            before = door.desk.count_all()
+            asked = {**RETURN, "lines": [{**RETURN["lines"][0], "token_id": "100"}]}
+            path = "/v1/returns/eligibility"
+            real = door.send("POST", path, key, json={**asked, "order": foreign[0]})
+            none = door.send("POST", path, key, json={**asked, "order": "A-999"})
+            is_problem(real, 404, "not_found")
+            assert real.content == none.content
+            assert door.desk.count_all() == before
+
     def test_client_token_of_another_merchants_order(self, door: Door) -> None:
         order, other = door.desk.buy(), self.strangers(door)[1]
         real = door.send("POST", "/v1/client-tokens", other, json={"order": order.number})
@@ -218,6 +270,6 @@ class TestNotYoursLooksLikeNothing:
         other = self.strangers(door)[1]
         assert door.send("GET", "/v1/returns", other).json() == {"returns": []}
         assert door.send("GET", "/v1/holds", other).json() == {"holds": []}
-        assert door.send("GET", "/v1/reviews", other).json() == {"reviews": []}
+        assert door.send("GET", "/v1/reviews", other).json()["reviews"] == []
         empty = {"run": None, "breaks": []}
         assert door.send("GET", "/v1/reconciliation", other).json() == empty

@@ -15,6 +15,8 @@ WRITES = [
     ("POST", "/v1/returns"),
     ("POST", "/v1/returns/RMA-0000-0000-0/authorization"),
     ("POST", "/v1/reviews/RMA-0000-0000-0/decision"),
+    ("POST", "/v1/returns/RMA-0000-0000-0/evidence"),
+    ("POST", "/v1/returns/RMA-0000-0000-0/appeal"),
 ]
 UNREADABLE = {
     "nothing": b"",

@@ -15,7 +15,7 @@ from relay_desk import DOLLAR, LANE, SHOPPER, STRANGER, TRANSFER
 from terminals import Terminal
 
 from chain.addresses import to_checksum
-from returns.tables import AuditRow, Lane, Merchant, RelayRule, RelaySlot, RelayTransaction
+from returns.tables import Lane, Merchant, RelayRule, RelaySlot, RelayTransaction
 from returns.words import RelayState, SlotState
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -49,7 +49,7 @@ class TestRules:
         assert str(rule.id) in terminal.done("relay", "rules")
         assert terminal.done("relay", "forbid", str(rule.id)).startswith(f"No longer: {TRANSFER}")
         assert "No rules: nothing is relayed." in terminal.done("relay", "rules")
-        audit = [(one.action, one.actor, one.subject_id) for one in terminal.desk.rows(AuditRow)]
+        audit = [(one.action, one.actor, one.subject_id) for one in terminal.desk.audit()]
         assert audit == [("relay.allow", "cli", rule.id), ("relay.forbid", "cli", rule.id)]
 
     def test_the_same_function_again_changes_its_rule(self, terminal: Terminal) -> None:
@@ -182,7 +182,7 @@ class TestLanes:
                 said = terminal.done("relay", word, to_checksum(LANE))
                 assert said == f"{LANE} on chain 31337 is {mode}.\n"
             assert [lane.mode.value for lane in terminal.desk.rows(Lane)] == [mode]
-        assert [one.merchant_id for one in terminal.desk.rows(AuditRow)] == [None] * 3
+        assert [one.merchant_id for one in terminal.desk.audit()] == [None] * 3
 
     def test_an_unknown_lane(self, terminal: Terminal) -> None:
         rows.put_lane(terminal.desk)

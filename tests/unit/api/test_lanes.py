@@ -10,7 +10,7 @@ import relay_desk as rows
 from doors import Door, is_problem
 from relay_desk import LANE, STRANGER
 
-from returns.tables import AuditRow, Lane
+from returns.tables import Lane
 from returns.words import LaneMode, LanePurpose, RelayState, SlotState
 
 LANES = "/v1/relay/lanes"
@@ -126,7 +126,7 @@ class TestModes:
         assert [one["mode"] for one in answer.json()["lanes"]] == ["running"]
         told = [
             (one.subject_id, one.merchant_id, one.actor, one.action, one.before, one.after)
-            for one in door.desk.rows(AuditRow)
+            for one in door.desk.audit()
         ]
         who = (lane.id, door.desk.merchant.id, "key:operator")
         assert told == [
@@ -151,7 +151,7 @@ class TestModes:
         rows.put_lane(door.desk)
         is_problem(door.send("POST", f"{LANES}/{address}/{action}", operator), 404, "not_found")
         assert self.modes(door) == {"running": 1}
-        assert door.desk.rows(AuditRow) == []
+        assert door.desk.audit() == []
 
     def test_lane_of_another_chain(self, door: Door, operator: str) -> None:
         rows.put_lane(door.desk)

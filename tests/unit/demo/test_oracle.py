@@ -138,7 +138,7 @@ def test_review_counts_whatever_the_agent_says_later(written: Written) -> None:
     ]
     ends = oracle.foretell(written, [*denied_later, _case(3)])
     assert [one.end for one in ends] == ["denied"] * 3 + ["in_review"]
-    assert ends[-1].why == ("frequent_returns",)
+    assert ends[-1].why == ("customer_limit",)
 
 
 def test_order_of_requests_decides_not_order_of_the_list(written: Written) -> None:
@@ -164,7 +164,7 @@ def test_returns_older_than_the_span_do_not_count(written: Written) -> None:
     def after(days: int) -> list[tuple[str, str]]:
         return _codes(written, _case(earlier=(NOW - timedelta(days=days),) * 3))
 
-    assert after(89) == [("review", "frequent_returns")]
+    assert after(89) == [("review", "customer_limit")]
     assert after(90) == []
 
 

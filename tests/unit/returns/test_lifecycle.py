@@ -10,7 +10,8 @@ from sqlmodel import update
 
 from returns import cases, lifecycle
 from returns.errors import MoveNotAllowed
-from returns.tables import AuditRow, Event, ReturnLine
+from returns.review_terms import ANSWER_WITHIN, REVIEW_WITHIN
+from returns.tables import Event, ReturnLine
 from returns.words import LineState
 
 PAIRS = list(itertools.product(LineState, LineState))
@@ -44,7 +45,7 @@ def test_every_move_leaves_one_audit_row_and_one_event(desk: Desk, line: ReturnL
         assert (row.state, row.open) == (to, to not in lifecycle.REOPENABLE)
         newest = max(desk.rows(Event), key=lambda event: event.sequence)
         assert newest.kind == f"return.line.{to.value}"
-    audit = desk.rows(AuditRow)
+    audit = desk.audit()
     assert [event.sequence for event in desk.rows(Event)] == list(range(1, len(audit) + 1))
 
 
@@ -68,13 +69,28 @@ def test_every_state_can_be_reached_from_a_request() -> None:
 
 def test_a_line_is_never_both_granted_and_free_to_be_asked_for_again() -> None:
     assert not lifecycle.GRANTED & lifecycle.REOPENABLE
-    assert set(LineState) - lifecycle.GRANTED - lifecycle.REOPENABLE == {
-        LineState.REQUESTED, LineState.IN_REVIEW,
+    assert set(LineState) - lifecycle.GRANTED - lifecycle.REOPENABLE == lifecycle.UNDECIDED == {
+        LineState.REQUESTED, LineState.IN_REVIEW, LineState.AWAITING_EVIDENCE, LineState.APPEALED,
     }  # fmt: skip
     assert all(
         {LineState.CANCELED, LineState.RETURNING} & lifecycle.MOVES[state]
         for state in lifecycle.CANCELABLE
     )
+
+
+@pytest.mark.parametrize("state", LineState)
+def test_what_is_on_the_desk_and_nothing_else_gets_a_deadline(
+    desk: Desk, line: ReturnLine, state: LineState
+) -> None:
+    before = next(one for one in LineState if state in lifecycle.MOVES[one] or one is state)
+    if before is state:
+        return  # nothing becomes a request
+    put(desk, line, before)
+    move(desk, line, state)
+    terms = {LineState.IN_REVIEW: REVIEW_WITHIN, LineState.NEEDS_ATTENTION: REVIEW_WITHIN,
+             LineState.AWAITING_EVIDENCE: ANSWER_WITHIN}  # fmt: skip
+    due = desk.clock() + terms[state] if state in lifecycle.ON_THE_DESK else None
+    assert desk.rows(ReturnLine)[0].due_at == due
 
 
 def test_every_state_has_its_place_in_the_state_of_a_case() -> None:

@@ -73,7 +73,7 @@ def test_store_credit_ends_on_the_customers_account(desk: Desk) -> None:
 
 def test_burned_token_is_booked_as_burned(desk: Desk) -> None:
     policy = setup.STANDARD_POLICY.read_text().replace("fiat_refund: vault", "fiat_refund: burn")
-    setup.activate_policy(desk.runtime, desk.merchant, policy, "test")
+    desk.use_policy(policy)
     order = desk.buy()
     rma = desk.ask(order)["rma"]
     desk.sign(rma)

@@ -11,9 +11,12 @@ import yaml
 from hypothesis import strategies as st
 
 from returns.words import Reason, Remedy, Tender
+from triage.examples import SOURCE, wording
 from triage.facts import Facts
 from triage.model import Model
 from triage.policy import Policy, parse_policy
+from triage.reader import Reader
+from triage.reader_training import train_reader
 from triage.training import train_on_generated
 
 BUYER, OTHER, THIRD = ("0x" + digit * 40 for digit in "bcd")
@@ -46,10 +49,19 @@ ORDINARY = Facts(
     price_then=60_000_000_000_000_000_000,
     price_now=60_000_000_000_000_000_000,
     message="I bought the wrong one.",
+    purchase_proven=True,
 )
 
 _WALLETS = st.sampled_from([None, BUYER, OTHER, THIRD])
 _AMOUNTS = st.one_of(st.integers(0, 10), st.integers(0, 10**21), st.integers(0, 2**256 - 1))
+_COUNTS = st.none() | st.integers(0, 10) | st.integers(0, 10**15)
+_FLAGS = st.sampled_from([None, False, True])
+_COUNTRIES = st.sampled_from([None, "DE", "US"])
+_LISTS = st.sets(
+    st.sampled_from(
+        ["allow/customer", "phishing/holder", "sanctions/payee", "anonymiser/connection"]
+    )
+)
 _TIMES = st.integers(-1800 * 86_400, 2900 * 86_400).map(lambda s: NOW + timedelta(seconds=s))
 ANY_FACTS = st.builds(
     Facts,
@@ -77,6 +89,55 @@ ANY_FACTS = st.builds(
     price_then=st.none() | _AMOUNTS,
     price_now=st.none() | _AMOUNTS,
     message=st.text(max_size=20),
+    channel=st.sampled_from(["web", "agent", "market"]),
+    purchase_proven=_FLAGS,
+    tender_expired=_FLAGS,
+    dispute_open=_FLAGS,
+    royalty=st.none() | _AMOUNTS,
+    platform_fee=st.none() | _AMOUNTS,
+    gas_cost=st.none() | _AMOUNTS,
+    delivered_at=st.none() | _TIMES,
+    revealed_at=st.none() | _TIMES,
+    purchased_block=_COUNTS,
+    requested_block=_COUNTS,
+    valid_from=st.none() | _TIMES,
+    valid_until=st.none() | _TIMES,
+    revealed=_FLAGS,
+    perks_claimed=_COUNTS,
+    listed=_FLAGS,
+    locked=_FLAGS,
+    rented=_FLAGS,
+    transferable=_FLAGS,
+    paused=_FLAGS,
+    moves_since_purchase=_COUNTS,
+    round_trips=_COUNTS,
+    rarity_rank=_COUNTS,
+    supply=_COUNTS,
+    wallet_since=st.none() | _TIMES,
+    wallet_moves=_COUNTS,
+    on_lists=st.none() | _LISTS.map(lambda names: tuple(sorted(names))),
+    returns_7d=_COUNTS,
+    returns_30d=_COUNTS,
+    usual_price=st.none() | _AMOUNTS,
+    goodwill_365d=_COUNTS,
+    chargebacks_365d=_COUNTS,
+    nonreceipt_365d=_COUNTS,
+    identity_verified=_FLAGS,
+    consumer=_FLAGS,
+    withdrawal_waived=_FLAGS,
+    billing_country=_COUNTRIES,
+    delivery_country=_COUNTRIES,
+    connection_country=_COUNTRIES,
+    shared_payout=_COUNTS,
+    shared_wallet=_COUNTS,
+    shared_device=_COUNTS,
+    shared_ip=_COUNTS,
+    shared_funder=_COUNTS,
+    wallet_returns_7d=_COUNTS,
+    wallet_returns_30d=_COUNTS,
+    wallet_returns_90d=_COUNTS,
+    wallet_returns_365d=_COUNTS,
+    cluster_returns_365d=_COUNTS,
 )
 
 
@@ -122,3 +183,9 @@ def policy(standard_text: str) -> Callable[..., Policy]:
 @pytest.fixture(scope="session")
 def model() -> Model:
     return train_on_generated(seed=7)
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    """Return a reader trained on our own wording alone."""
+    return train_reader(wording(7), 7, SOURCE)

@@ -115,9 +115,54 @@ def test_from_json_refuses_wrong_values(facts, name, value):
 def test_from_json_refuses_unknown_and_absent_fields(facts):
     content = json.loads(facts().to_json())
     absent = {name: value for name, value in content.items() if name != "paid"}
-    for wrong in ({**content, "risk": 0}, absent):
+    for wrong in ({**content, "risk": 0}, absent, {**content, "paid": None}):
         with pytest.raises(RequestMalformed):
             Facts.from_json(json.dumps(wrong))
+
+
+def test_what_is_not_known_is_left_out_of_the_json_and_null_says_the_same(facts):
+    content = json.loads(facts(price_then=None).to_json())
+    assert "price_then" not in content
+    assert "wallet_since" not in content
+    again = Facts.from_json(json.dumps({**content, "price_then": None, "channel": None}))
+    assert again == facts(price_then=None)
+    assert again.channel == "web"
+
+
+@pytest.mark.parametrize("value", [[1], "sanctions/holder", ["A b"], [""], ["x" * 101]])
+def test_refuses_names_of_lists_that_are_not_short_names(facts, value):
+    with pytest.raises(FieldInvalid):
+        facts(on_lists=value)
+
+
+def test_lists_have_one_spelling(facts):
+    spelled = facts(on_lists=["phishing/recipient", "allow/customer", "allow/customer"])
+    assert spelled.on_lists == ("allow/customer", "phishing/recipient")
+    assert Facts.from_json(spelled.to_json()) == spelled
+
+
+@pytest.mark.parametrize("value", ["de", "DEU", "", 49, "D1"])
+def test_refuses_what_is_not_a_country(facts, value):
+    with pytest.raises(FieldInvalid):
+        facts(billing_country=value)
+
+
+@pytest.mark.parametrize("value", [0, 1, "true"])
+def test_refuses_flags_that_are_not_flags(facts, value):
+    with pytest.raises(FieldInvalid):
+        facts(listed=value)
+
+
+def test_refuses_a_text_longer_than_anybody_writes(facts):
+    assert facts(message="x" * 10_000).message
+    with pytest.raises(FieldInvalid):
+        facts(message="x" * 1_000_000)
+
+
+def test_refuses_a_moment_that_has_no_utc(facts):
+    edge = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9)))
+    with pytest.raises(FieldInvalid):
+        facts(delivered_at=edge)
 
 
 def test_remainder_is_never_negative(facts):

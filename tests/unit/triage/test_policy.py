@@ -1,15 +1,17 @@
 """Reading policies: what is understood, and the line that is named when it is not."""
 
 import re
+from importlib.resources import files
 
 import pytest
 from pydantic import ValidationError
 
 from returns.errors import PolicyInvalid
 from returns.words import Disposition, Remedy, Verdict
-from triage.policy import parse_policy, policy_hash
+from triage.policy import Policy, parse_policy, policy_hash
 
 COLLECTION = "0x" + "a" * 40
+POLICIES = files("triage") / "policies"
 
 
 def problem_of(text):
@@ -25,7 +27,14 @@ def line_of(text, start):
 def test_standard_policy_says_what_its_comments_say(standard):
     assert standard.window_days == 30
     assert dict(standard.caps) == {"USD": 50_000_000, "TUSD": 5 * 10**11, "ETH": 120 * 10**18}
-    assert (standard.yearly_limit, standard.third_party) == (6, Verdict.REVIEW)
+    assert [
+        (limit.of, limit.what, limit.days, limit.most, limit.then) for limit in standard.limits
+    ] == [
+        ("customer", "returns", 365, 6, Verdict.DENY),
+        ("customer", "returns", 90, 3, Verdict.REVIEW),
+        ("customer", "goodwill", 365, 3, Verdict.DENY),
+    ]
+    assert dict(standard.rules) == {"holder_not_buyer": "review"}
     assert (standard.risk.review_from, standard.risk.confidence_below) == (0.6, 0.4)
     assert standard.dispositions[Remedy.FIAT_REFUND] is Disposition.VAULT
 
@@ -46,7 +55,8 @@ def test_hash_is_of_the_content_not_of_the_typing(standard, standard_text):
         {"final_sale": True},
         {"final_sale": [1]},
         {"risk": {"review_from": 0.61, "confidence_below": 0.4}},
-        {"third_party": "deny"},
+        {"rules": {"holder_not_buyer": "deny"}},
+        {"limits": []},
         {"collections": {COLLECTION: {"window_days": 1}}},
     ],
 )
@@ -63,7 +73,7 @@ def test_policy_and_its_tables_cannot_be_changed(standard):
 
 def test_override_merges_tables_by_key_and_replaces_the_rest(policy):
     words = {"caps": {"ETH": "5"}, "dispositions": {"store_credit": "burn"}, "window_days": None}
-    terms = policy(collections={COLLECTION: words}).for_collection(COLLECTION)
+    terms = policy(collections={COLLECTION: words}).for_line(COLLECTION, "web")
     assert dict(terms.caps) == {"USD": 50_000_000, "TUSD": 5 * 10**11, "ETH": 5}
     assert terms.dispositions[Remedy.STORE_CREDIT] is Disposition.BURN
     assert terms.dispositions[Remedy.CRYPTO_REFUND] is Disposition.VAULT
@@ -72,14 +82,14 @@ def test_override_merges_tables_by_key_and_replaces_the_rest(policy):
 
 def test_override_can_lift_a_final_sale(policy):
     lifted = policy(final_sale=True, collections={COLLECTION: {"final_sale": False}})
-    assert lifted.for_collection(COLLECTION).final_sale is False
+    assert lifted.for_line(COLLECTION, "web").final_sale is False
 
 
 def test_unquoted_address_stays_text(standard_text):
     text = standard_text.replace(
         "collections: {}", f"collections:\n  {'0x' + '1' * 40}: {{window_days: 2}}"
     )
-    assert parse_policy(text).for_collection("0x" + "1" * 40).window_days == 2
+    assert parse_policy(text).for_line("0x" + "1" * 40, "web").window_days == 2
 
 
 def test_unknown_key_is_refused_with_its_line(standard_text):
@@ -112,8 +122,6 @@ def test_unknown_key_inside_an_override_is_refused_with_its_line(standard_text):
         ("final_sale: false", "final_sale: no"),
         ("final_sale: false", "final_sale: [-1]"),
         ("final_sale: false", 'final_sale: ["1"]'),
-        ("yearly_limit: 6", "yearly_limit: six"),
-        ("third_party: review", "third_party: approve"),
         ("remedies: [fiat_refund, crypto_refund, store_credit]", "remedies: []"),
         ("remedies: [fiat_refund, crypto_refund, store_credit]", "remedies: [gold]"),
     ],
@@ -152,18 +160,25 @@ def test_collection_that_is_not_a_lower_case_address_is_refused(standard_text, a
 
 def test_pair_outside_the_table_of_pairs_is_refused(standard_text):
     text = standard_text.replace("crypto_refund: vault", "crypto_refund: burn")
-    assert problem_of(text) == "crypto_refund with burn is not an allowed pair"
+    line = line_of(text, "  crypto_refund: burn")
+    problem = "dispositions.crypto_refund: crypto_refund with burn is not an allowed pair"
+    assert problem_of(text) == f"line {line}: {problem}"
 
 
 def test_pair_made_by_an_override_is_refused(standard_text):
     words = f'{{"{COLLECTION}": {{dispositions: {{crypto_refund: burn}}}}}}'
     text = standard_text.replace("collections: {}", f"collections: {words}")
-    assert problem_of(text) == "crypto_refund with burn is not an allowed pair"
+    line = line_of(text, "collections")
+    where = f"collections.{COLLECTION}.dispositions.crypto_refund"
+    expected = f"line {line}: {where}: crypto_refund with burn is not an allowed pair"
+    assert problem_of(text) == expected
 
 
 def test_remedy_without_a_disposition_is_refused(standard_text):
     text = standard_text.replace("\n  store_credit: vault", "")
-    assert problem_of(text) == "the remedy 'store_credit' has no disposition"
+    line = line_of(text, "remedies")
+    problem = "remedies: the remedy 'store_credit' has no disposition"
+    assert problem_of(text) == f"line {line}: {problem}"
 
 
 def test_nothing_cannot_be_offered_as_a_remedy(standard_text):
@@ -172,7 +187,7 @@ def test_nothing_cannot_be_offered_as_a_remedy(standard_text):
 
 
 def test_missing_key_is_named(standard_text):
-    assert problem_of(standard_text.replace("yearly_limit: 6", "")).startswith("yearly_limit: ")
+    assert problem_of(standard_text.replace("window_days: 30", "")).startswith("window_days: ")
     inner = standard_text.replace("  confidence_below: 0.4", "")
     line = line_of(inner, "risk")
     assert problem_of(inner).startswith(f"line {line}: risk.confidence_below: ")
@@ -243,3 +258,79 @@ def test_deep_nesting_is_refused_without_exhausting_the_stack(text):
 )
 def test_text_that_is_no_policy_is_refused_with_a_sentence(text):
     assert problem_of(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "problem"),
+    [
+        ("rules: {fire: deny}", "rules.fire", "there is no rule 'fire' to choose for"),
+        (
+            "rules: {holder_not_buyer: off}",
+            "rules.holder_not_buyer",
+            "holder_not_buyer is one of review, deny",
+        ),
+        (
+            "profiles: {a: {extends: b}, b: {extends: a}}",
+            "profiles.a.extends",
+            "the profiles go in a circle: 'b' extends 'a' extends 'b'",
+        ),
+        (
+            "profiles: {a: {extends: a}}",
+            "profiles.a.extends",
+            "the profiles go in a circle: 'a' extends 'a'",
+        ),
+        ("channels: {web: {extends: x}}", "channels.web.extends", "there is no profile 'x'"),
+        ("channels: {web: {remedies: []}}", "channels.web.remedies", "at least 1 item"),
+        ("limits: [{days: 8, most: 1, then: deny}]", "limits.0.days", "7, 30, 90 or 365"),
+        ("limits: [{days: 7, most: 1, then: approve}]", "limits.0.then", "deny"),
+        (
+            "limits: [{what: goodwill, days: 7, most: 1, then: deny}]",
+            "limits.0",
+            "counted over 365 days",
+        ),
+    ],
+)
+def test_a_mistake_across_keys_is_refused_with_its_line(standard_text, words, path, problem):
+    key = words.split(":")[0]
+    rest = re.sub(rf"(?ms)^{key}:.*?(?=^\S|\Z)", "", standard_text)
+    text = f"{rest}\n{words}\n"
+    said = problem_of(text)
+    assert said.startswith(f"line {line_of(text, key)}: {path}: ")
+    assert problem in said
+
+
+def test_words_are_laid_over_the_base_channel_first_then_profile_then_collection(policy):
+    layered = policy(
+        profiles={
+            "drops": {"window_days": 3, "caps": {"ETH": "3"}},
+            "rare": {"extends": "drops", "caps": {"ETH": "2"}, "final_sale": [7]},
+        },
+        channels={"kiosk": {"window_days": 9, "credit_bonus_bps": 100}},
+        collections={COLLECTION: {"extends": "rare", "window_days": 1}},
+    )
+    both = layered.for_line(COLLECTION, "kiosk")
+    assert (both.window_days, both.caps["ETH"], both.final_sale) == (1, 2, frozenset({7}))
+    assert (both.credit_bonus_bps, both.caps["USD"]) == (100, 50_000_000)
+    assert layered.for_line(COLLECTION, "web").credit_bonus_bps == 0
+    assert layered.for_line("0x" + "b" * 40, "kiosk").window_days == 9
+    assert layered.for_line("0x" + "b" * 40, "web") is layered
+
+
+def test_every_example_policy_can_be_used():
+    names = sorted(path.name for path in POLICIES.iterdir() if path.name.endswith(".yaml"))
+    assert names == [
+        "collectibles.yaml",
+        "drops.yaml",
+        "eu_consumer.yaml",
+        "game_items.yaml",
+        "memberships.yaml",
+        "standard.yaml",
+    ]
+    for name in names:
+        assert parse_policy((POLICIES / name).read_text()).name == name.removesuffix(".yaml")
+
+
+def test_the_schema_names_every_key_for_an_editor():
+    schema = Policy.model_json_schema()
+    assert set(schema["properties"]) == set(Policy.model_fields)
+    assert schema["additionalProperties"] is False
