@@ -78,6 +78,10 @@ bench-index: install ## The index against the bare node, a script and the librar
 bench-relayer: install ## The relayer against the node's ceiling, a script and a loop [TRANSACTIONS=n]
 	@$(BIN)/python -m tests.bench.bench_relayer
 
+.PHONY: bench-triage
+bench-triage: install ## Deciding, alone, in bulk and over HTTP, beside a tutorial's service [CASES=n]
+	@$(BIN)/python -m tests.bench.bench_triage
+
 .PHONY: lint
 lint: install ## Formatting, types, imports, house rules
 	$(BIN)/ruff format --check .
@@ -114,6 +118,12 @@ coverage: install ## Branch coverage of the contracts by their Forge tests; fail
 .PHONY: mutants
 mutants: install ## Do the Forge tests catch planted faults? [MUTANTS=n] [MUTATE="Contract *Zone"] [AGAIN=1]
 	@$(BIN)/python -m tests.mutation.run
+
+CASES ?= 100000
+SEARCH ?= 20000
+.PHONY: oracle
+oracle: install ## The policy gate against docs/policies.md, written a second time: [CASES=n] [SEED=n] [SEARCH=n]
+	@$(BIN)/python -m tests.oracle.run --cases $(CASES) --seed $(or $(SEED),2026) --search $(SEARCH)
 
 FAULTS ?= 1000
 DB ?= both
