@@ -5,6 +5,9 @@ keys, refuses refunds above the charge, and answers `pending` before it has paid
 
 Failure modes (POST /sandbox/failure {"mode": …}): none; down (503 to everything); lost_answer (does
 the work, then answers 504); decline (refuses refunds); fail_later (accepts, then the refund fails).
+
+POST /sandbox/refunds/{id}/fail lets a refund that was paid fail all the same, as days later;
+POST /sandbox/disputes opens a chargeback, …/{id}/won and …/{id}/lost close it.
 """
 
 from __future__ import annotations
@@ -34,8 +37,15 @@ CREATE TABLE IF NOT EXISTS charge (
     id TEXT PRIMARY KEY, amount INTEGER NOT NULL, currency TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS refund (
     id TEXT PRIMARY KEY, key TEXT NOT NULL, charge TEXT NOT NULL, amount INTEGER NOT NULL,
-    currency TEXT NOT NULL, status TEXT NOT NULL, told TEXT NOT NULL DEFAULT '');
+    currency TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    told TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS refund_key ON refund (key);
+CREATE TABLE IF NOT EXISTS dispute (
+    id TEXT PRIMARY KEY, charge TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL,
+    status TEXT NOT NULL, told TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS movement (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, about TEXT NOT NULL, amount INTEGER NOT NULL,
+    currency TEXT NOT NULL, at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS failure (mode TEXT NOT NULL);
 """
 
@@ -67,6 +77,19 @@ class Failure(BaseModel):
     """The failure switch."""
 
     mode: Literal["none", "down", "lost_answer", "decline", "fail_later"]
+
+
+class LateFailure(BaseModel):
+    """Why a refund that was paid has come back."""
+
+    reason: str = "expired_or_canceled_card"
+
+
+class DisputeIn(BaseModel):
+    """A chargeback of (a part of) a charge."""
+
+    charge: str
+    amount: str | None = None
 
 
 class Store:
@@ -144,12 +167,86 @@ def _add_routes(app: FastAPI, store: Store, teller: _Teller) -> None:
         with store.open() as db:
             return {"refunds": [_view(row) for row in db.execute(query, args)]}
 
+    @app.get("/v1/movements")
+    def get_movements(after: int = 0) -> dict[str, Any]:
+        query = "SELECT * FROM movement WHERE number > ? ORDER BY number LIMIT ?"
+        with store.open() as db:
+            return {"movements": [_movement(row) for row in db.execute(query, (after, _PAGE))]}
+
+    _add_switches(app, store, teller)
+
+
+def _add_switches(app: FastAPI, store: Store, teller: _Teller) -> None:
     @app.post("/sandbox/failure")
     def post_failure(body: Failure) -> dict[str, str]:
         with store.open() as db:
             db.execute("DELETE FROM failure")
             db.execute("INSERT INTO failure VALUES (?)", (body.mode,))
         return {"mode": body.mode}
+
+    @app.post("/sandbox/refunds/{refund_id}/fail")
+    def post_late_failure(refund_id: str, body: LateFailure) -> dict[str, Any]:
+        with store.open() as db:
+            refund = _fail(db, refund_id, body.reason)
+        teller.look()
+        return refund
+
+    @app.post("/sandbox/disputes", status_code=201)
+    def post_dispute(body: DisputeIn) -> dict[str, Any]:
+        with store.open() as db:
+            dispute = _dispute(db, body)
+        teller.look()
+        return dispute
+
+    @app.post("/sandbox/disputes/{dispute_id}/{outcome}")
+    def post_outcome(dispute_id: str, outcome: Literal["won", "lost"]) -> dict[str, Any]:
+        with store.open() as db:
+            dispute = _close(db, dispute_id, outcome)
+        teller.look()
+        return dispute
+
+
+def _fail(db: sqlite3.Connection, refund_id: str, reason: str) -> dict[str, Any]:
+    row = db.execute("SELECT * FROM refund WHERE id = ?", (refund_id,)).fetchone()
+    if row is None or row["status"] == "failed":
+        raise HTTPException(404, "no such refund, or it has failed already")
+    if row["status"] == "succeeded":
+        _move(db, "refund_failure", row["id"], row["amount"], row["currency"])
+    db.execute("UPDATE refund SET status = 'failed', reason = ? WHERE id = ?", (reason, row["id"]))
+    return _view(db.execute("SELECT * FROM refund WHERE id = ?", (refund_id,)).fetchone())
+
+
+def _dispute(db: sqlite3.Connection, body: DisputeIn) -> dict[str, Any]:
+    charge = db.execute("SELECT * FROM charge WHERE id = ?", (body.charge,)).fetchone()
+    if charge is None:
+        raise HTTPException(404, "no such charge")
+    amount = charge["amount"] if body.amount is None else int(body.amount)
+    dispute_id = f"dp_{uuid.uuid4().hex}"
+    values = (dispute_id, body.charge, amount, charge["currency"], "open", "")
+    db.execute("INSERT INTO dispute VALUES (?, ?, ?, ?, ?, ?)", values)
+    _move(db, "dispute", dispute_id, -amount, charge["currency"])
+    return _dispute_view(_dispute_row(db, dispute_id))
+
+
+def _close(db: sqlite3.Connection, dispute_id: str, outcome: str) -> dict[str, Any]:
+    row = _dispute_row(db, dispute_id)
+    if row is None or row["status"] != "open":
+        raise HTTPException(404, "no such dispute, or it is closed already")
+    db.execute("UPDATE dispute SET status = ? WHERE id = ?", (outcome, dispute_id))
+    if outcome == "won":
+        _move(db, "dispute_reversal", dispute_id, row["amount"], row["currency"])
+    return _dispute_view(_dispute_row(db, dispute_id))
+
+
+def _dispute_row(db: sqlite3.Connection, dispute_id: str) -> Any:
+    return db.execute("SELECT * FROM dispute WHERE id = ?", (dispute_id,)).fetchone()
+
+
+def _move(db: sqlite3.Connection, kind: str, about: str, amount: int, currency: str) -> None:
+    """A line of the report: the balance has changed."""
+    values = (kind, about, amount, currency, datetime.now(UTC).isoformat())
+    columns = "kind, about, amount, currency, at"
+    db.execute(f"INSERT INTO movement ({columns}) VALUES (?, ?, ?, ?, ?)", values)  # noqa: S608
 
 
 def _refund(db: sqlite3.Connection, body: RefundIn, *, declines: bool) -> dict[str, Any]:
@@ -166,14 +263,23 @@ def _refund(db: sqlite3.Connection, body: RefundIn, *, declines: bool) -> dict[s
     if int(body.amount) <= 0 or paid + int(body.amount) > charge["amount"]:
         raise HTTPException(422, "the amount is above what is left of the charge")
     refund_id = f"re_{uuid.uuid4().hex}"
-    values = (refund_id, body.key, body.charge, int(body.amount), body.currency, "pending", "")
-    db.execute("INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    values = (refund_id, body.key, body.charge, int(body.amount), body.currency, "pending", "", "")
+    db.execute("INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
     return _view(db.execute("SELECT * FROM refund WHERE id = ?", (refund_id,)).fetchone())
 
 
 def _view(row: sqlite3.Row) -> dict[str, Any]:
-    names = ("id", "key", "charge", "amount", "currency", "status")
+    names = ("id", "key", "charge", "amount", "currency", "status", "reason")
     return {name: str(row[name]) for name in names}
+
+
+def _dispute_view(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: str(row[name]) for name in ("id", "charge", "amount", "currency", "status")}
+
+
+def _movement(row: sqlite3.Row) -> dict[str, Any]:
+    names = ("kind", "about", "amount", "currency", "at")
+    return {"id": str(row["number"]), **{name: str(row[name]) for name in names}}
 
 
 class _Teller:
@@ -209,22 +315,30 @@ class _Teller:
                 self._tell_all(http)
 
     def _pay(self) -> None:
-        status = "failed" if self._store.mode() == "fail_later" else "succeeded"
+        fails = self._store.mode() == "fail_later"
+        status = "failed" if fails else "succeeded"
         with self._store.open() as db:
-            db.execute("UPDATE refund SET status = ? WHERE status = 'pending'", (status,))
+            due = db.execute("SELECT * FROM refund WHERE status = 'pending'").fetchall()
+            for row in due:
+                db.execute("UPDATE refund SET status = ? WHERE id = ?", (status, row["id"]))
+                if not fails:
+                    _move(db, "refund", row["id"], -row["amount"], row["currency"])
 
     def _tell_all(self, http: httpx.Client) -> None:
-        with self._store.open() as db:
-            news = db.execute("SELECT * FROM refund WHERE told != status LIMIT 100").fetchall()
-        for row in news:
-            if self._tell(http, _view(row)):
-                with self._store.open() as db:
-                    db.execute("UPDATE refund SET told = status WHERE id = ?", (row["id"],))
+        for kind, view in (("refund", _view), ("dispute", _dispute_view)):
+            with self._store.open() as db:
+                news = db.execute(f"SELECT * FROM {kind} WHERE told != status LIMIT 100").fetchall()  # noqa: S608
+            for row in news:
+                if self._tell(http, kind, view(row)):
+                    told = (row["status"], row["id"])
+                    with self._store.open() as db:
+                        db.execute(f"UPDATE {kind} SET told = ? WHERE id = ?", told)  # noqa: S608
 
-    def _tell(self, http: httpx.Client, refund: dict[str, Any]) -> bool:
+    def _tell(self, http: httpx.Client, kind: str, data: dict[str, Any]) -> bool:
         now = datetime.now(UTC)
-        body = json.dumps({"type": "refund.updated", "timestamp": now.isoformat(), "data": refund})
-        message_id = f"msg_{refund['id']}_{refund['status']}"
+        told = {"type": f"{kind}.updated", "timestamp": now.isoformat(), "data": data}
+        body = json.dumps(told)
+        message_id = f"msg_{data['id']}_{data['status']}"
         headers = {
             "content-type": "application/json",
             "webhook-id": message_id,
@@ -234,5 +348,5 @@ class _Teller:
         try:
             return http.post(self._url, content=body, headers=headers).is_success
         except httpx.HTTPError as fault:
-            log.warning("webhook.unheard refund=%s problem=%s", refund["id"], type(fault).__name__)
+            log.warning("webhook.unheard about=%s problem=%s", data["id"], type(fault).__name__)
             return False

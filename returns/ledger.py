@@ -44,12 +44,31 @@ class Move:
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an entry is about: a line of a return, or what belongs to no line (`line_id` None)."""
+
+    merchant_id: UUID
+    id: UUID
+    line_id: UUID | None = None
+
+
+def of_line(line: ReturnLine) -> Subject:
+    """A line as what an entry is about."""
+    return Subject(line.merchant_id, line.id, line.id)
+
+
 def post(
-    session: Session, line: ReturnLine, kind: str, cause: UUID, moves: list[Move], now: datetime
+    session: Session, subject: Subject, kind: str, cause: UUID, moves: list[Move], now: datetime
 ) -> JournalEntry:
-    """Book an entry for a line. (line, kind, cause) is unique: a cause books once, whoever asks."""
+    """Book an entry. (subject, kind, cause) is unique: a cause books once, whoever asks."""
     entry = JournalEntry(
-        merchant_id=line.merchant_id, line_id=line.id, kind=kind, cause=cause, booked_at=now
+        merchant_id=subject.merchant_id,
+        subject_id=subject.id,
+        line_id=subject.line_id,
+        kind=kind,
+        cause=cause,
+        booked_at=now,
     )
     session.add(entry)
     session.flush()
@@ -63,6 +82,7 @@ def reverse(session: Session, entry: JournalEntry, cause: UUID, now: datetime) -
     """Book the mirror image of an entry; the entry itself stays as it is."""
     mirror = JournalEntry(
         merchant_id=entry.merchant_id,
+        subject_id=entry.subject_id,
         line_id=entry.line_id,
         kind=f"{entry.kind}.reversed",
         cause=cause,
@@ -76,9 +96,9 @@ def reverse(session: Session, entry: JournalEntry, cause: UUID, now: datetime) -
     return mirror
 
 
-def entries_of(session: Session, line_id: UUID) -> list[JournalEntry]:
-    """The entries of a line in the order in which they were booked."""
-    query = select(JournalEntry).where(JournalEntry.line_id == line_id)
+def entries_of(session: Session, subject_id: UUID) -> list[JournalEntry]:
+    """The entries about a line, a credit or a dispute, in the order in which they were booked."""
+    query = select(JournalEntry).where(JournalEntry.subject_id == subject_id)
     return list(session.exec(query.order_by(col(JournalEntry.id))))
 
 

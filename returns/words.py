@@ -44,10 +44,13 @@ class Verdict(StrEnum):
 
 
 class Tender(StrEnum):
-    """How an order was paid."""
+    """How (a part of) an order was paid."""
 
     CARD = "card"
     WALLET = "wallet"
+    BANK = "bank"
+    GIFT_CARD = "gift_card"
+    STORE_CREDIT = "store_credit"
 
 
 class Reason(StrEnum):
@@ -155,11 +158,47 @@ class LegState(StrEnum):
     """How far an effect is known to have got. Nothing is `sent` before a request has left us."""
 
     PLANNED = "planned"
+    CLAIMED = "claimed"
     SENT = "sent"
     UNKNOWN = "unknown"
     CONFIRMED = "confirmed"
     FINAL = "final"
     FAILED = "failed"
+    COMPENSATED = "compensated"
+
+
+class RefundStatus(StrEnum):
+    """A refund as processors tell it, in the order in which a status can follow another.
+
+    `failed` and `canceled` end it: money that was on its way, or there, has come back.
+    """
+
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class DisputeStatus(StrEnum):
+    """A chargeback: the money is with the customer while it is open, and stays there if lost."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class MovementKind(StrEnum):
+    """Why a processor's balance changed, as its own report says it."""
+
+    CHARGE = "charge"
+    REFUND = "refund"
+    REFUND_FAILURE = "refund_failure"
+    DISPUTE = "dispute"
+    DISPUTE_REVERSAL = "dispute_reversal"
+    FEE = "fee"
+    PAYOUT = "payout"
+    OTHER = "other"
 
 
 class RelayState(StrEnum):

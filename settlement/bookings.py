@@ -28,7 +28,7 @@ def grant(session: Session, line: ReturnLine, cause: UUID, now: datetime) -> Non
     if line.bonus:
         bonus = Move(ledger.REFUNDS_PAYABLE, ledger.CREDIT_BONUSES, line.currency, line.bonus)
         owed.append(bonus)
-    ledger.post(session, line, "grant", cause, owed, now)
+    ledger.post(session, ledger.of_line(line), "grant", cause, owed, now)
 
 
 def withdraw_grant(session: Session, line: ReturnLine, now: datetime) -> None:
@@ -44,7 +44,14 @@ def book(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """Book what a leg has done; a commit moves nothing and books nothing."""
     moves = _token_moves(session, line, leg.kind) + _money_moves(session, line, leg)
     if moves:
-        ledger.post(session, line, _kind(session, line, leg.kind.value, leg.id), leg.id, moves, now)
+        ledger.post(
+            session,
+            ledger.of_line(line),
+            _kind(session, line, leg.kind.value, leg.id),
+            leg.id,
+            moves,
+            now,
+        )
 
 
 def unbook(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
@@ -55,7 +62,9 @@ def unbook(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
 def book_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
     """The depositor took the token back without us."""
     moves = [_token_move(session, line, ledger.ESCROW, ledger.CUSTOMERS)]
-    ledger.post(session, line, _kind(session, line, "reclaim", line.id), line.id, moves, now)
+    ledger.post(
+        session, ledger.of_line(line), _kind(session, line, "reclaim", line.id), line.id, moves, now
+    )
 
 
 def is_reclaimed(session: Session, line: ReturnLine) -> bool:

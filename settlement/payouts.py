@@ -18,7 +18,13 @@ from returns.words import LegState
 from settlement import legs
 from settlement.guards import payout_obstacle
 from settlement.plans import Terms
-from settlement.processors.base import Processor, ProcessorRefund, RefundDeclined
+from settlement.processors.base import (
+    Fact,
+    Processor,
+    ProcessorRefund,
+    RefundDeclined,
+    RefundRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +107,11 @@ def _ask(processor: Processor, intent: _Intent) -> ProcessorRefund | None:
     None: the processor has never heard of the payout, and by now it must not start any more.
     """
     leg = intent.leg
-    known = processor.find(leg.id) if leg.state is LegState.UNKNOWN else None
+    request = RefundRequest(leg.id, intent.charge, leg.amount, leg.currency)
+    known = processor.find(request) if leg.state is LegState.UNKNOWN else None
     if known is not None or intent.obstacle is not None:
         return known
-    return processor.refund(leg.id, intent.charge, leg.amount, leg.currency)
+    return processor.refund(request)
 
 
 def _record(
@@ -131,16 +138,17 @@ def receive(
     session: Session,
     processor: str,
     merchant_id: UUID | None,
-    refund: ProcessorRefund,
+    fact: Fact,
     now: datetime,
 ) -> bool:
     """One inbox row per refund and status, whichever way it comes; False if known already."""
+    refund = isinstance(fact, ProcessorRefund)
     return work.receive(
         session,
         source=f"processor:{processor}",
-        external_id=f"{refund.id}:{refund.status}",
-        kind="processor.refund",
-        payload=json.dumps(refund.to_payload()),
+        external_id=f"{fact.id}:{fact.status}",
+        kind="processor.refund" if refund else "processor.dispute",
+        payload=json.dumps(fact.to_payload()),
         now=now,
         merchant_id=merchant_id,
     )

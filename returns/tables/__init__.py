@@ -22,6 +22,7 @@ from returns.tables.chain import (
 from returns.tables.lists import ListEntry, ListImport
 from returns.tables.orders import (
     ApiKey,
+    Dispute,
     Merchant,
     Order,
     OrderLine,
@@ -51,6 +52,7 @@ __all__ = [
     "Chain",
     "ChainEvent",
     "DecisionRow",
+    "Dispute",
     "Event",
     "Evidence",
     "GasDay",

@@ -14,10 +14,11 @@ class JournalEntry(SQLModel, table=True):
     """One booking; its postings sum to zero per asset. Corrected by a reversal, never changed."""
 
     __tablename__ = "journal_entry"
-    __table_args__ = (sa.UniqueConstraint("line_id", "kind", "cause"),)
+    __table_args__ = (sa.UniqueConstraint("subject_id", "kind", "cause"),)
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id", index=True)
-    line_id: UUID = Field(foreign_key="return_line.id")
+    subject_id: UUID = Field(description="what it is about: the line, or a credit, or a dispute")
+    line_id: UUID | None = Field(default=None, foreign_key="return_line.id")
     kind: str = Field(max_length=32)
     cause: UUID = Field(description="the leg or decision that it books: books once")
     booked_at: datetime = Field(sa_type=UtcTime)

@@ -104,12 +104,19 @@ class Authorization(SQLModel, table=True):
 class Leg(SQLModel, table=True):
     """One external effect. The row exists before the effect; its id is the idempotency key."""
 
-    __table_args__ = (sa.UniqueConstraint("line_id", "kind", "attempt"),)
+    __table_args__ = (sa.UniqueConstraint("line_id", "kind", "part", "attempt"),)
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     line_id: UUID = Field(foreign_key="return_line.id", index=True)
     kind: LegKind = Field(sa_type=word(LegKind))
+    part: int = Field(default=0, description="of a payout that is split among tenders, from 0")
     attempt: int = 1
+    payment_id: UUID | None = Field(
+        default=None,
+        foreign_key="payment.id",
+        index=True,
+        description="the payment that a payout gives back",
+    )
     state: LegState = Field(sa_type=word(LegState), index=True)
     amount: int = Field(sa_type=Uint256)
     currency: str = Field(max_length=8)

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from returns.columns import Uint256, UtcTime, word
 from returns.ids import new_id
-from returns.words import ActivationKind, Tender
+from returns.words import ActivationKind, DisputeStatus, Tender
 
 
 class Merchant(SQLModel, table=True):
@@ -111,7 +111,10 @@ class OrderLine(SQLModel, table=True):
 
 
 class Payment(SQLModel, table=True):
-    """Money that came in for an order: the ceiling of what can go out for it."""
+    """Money that came in for an order: the ceiling of what can go out for it.
+
+    An order has several where it was paid by several tenders, or captured in several parts.
+    """
 
     __table_args__ = (sa.UniqueConstraint("merchant_id", "processor", "reference"),)
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -122,3 +125,19 @@ class Payment(SQLModel, table=True):
     reference: str = Field(max_length=128, description="charge id, or hash of the paying tx")
     currency: str = Field(max_length=8)
     captured: int = Field(sa_type=Uint256)
+
+
+class Dispute(SQLModel, table=True):
+    """A chargeback of a payment. While it is open, and if it is lost, its money is out."""
+
+    __table_args__ = (sa.UniqueConstraint("processor", "reference"),)
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    merchant_id: UUID = Field(foreign_key="merchant.id")
+    payment_id: UUID = Field(foreign_key="payment.id", index=True)
+    processor: str = Field(max_length=32)
+    reference: str = Field(max_length=128, description="the processor's id of it")
+    status: DisputeStatus = Field(sa_type=word(DisputeStatus))
+    amount: int = Field(sa_type=Uint256)
+    currency: str = Field(max_length=8)
+    opened_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)

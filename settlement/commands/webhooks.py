@@ -7,7 +7,12 @@ from settlement.runtime import Runtime
 
 
 def receive(runtime: Runtime, processor: str, body: bytes, headers: dict[str, str]) -> bool:
-    """Store a webhook's fact; False if it was known. Raises `WebhookRefused`, `NotFound`."""
-    refund = runtime.processor(processor).read_webhook(body, headers)
+    """Store a webhook's fact; False if it was known or is about nothing that we follow.
+
+    Raises `WebhookRefused`, `NotFound`.
+    """
+    fact = runtime.processor(processor).read_webhook(body, headers)
+    if fact is None:
+        return False
     with runtime.database.write() as session:
-        return payouts.receive(session, processor, None, refund, runtime.clock())
+        return payouts.receive(session, processor, None, fact, runtime.clock())

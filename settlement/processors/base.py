@@ -1,26 +1,82 @@
 """What settlement asks of a payment processor."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from returns.errors import UndropError
+from returns.words import DisputeStatus, MovementKind, RefundStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """What is to be paid back: `amount` minor units of `currency`, of what `charge` brought in.
+
+    `key` is the id of the leg. `payee` is an account where a payment is not given back the way it
+    came (an IBAN); `note` is what the customer reads on the statement.
+    """
+
+    key: UUID
+    charge: str
+    amount: int
+    currency: str
+    payee: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessorRefund:
-    """A refund as the processor tells it. `status`: pending, succeeded or failed."""
+    """A refund as the processor tells it; `reason` says why it failed, in the processor's words."""
 
     id: str
     key: str
     charge: str
     amount: int
     currency: str
-    status: str
+    status: RefundStatus
+    reason: str = ""
 
     def to_payload(self) -> dict[str, str]:
         """As inbox rows and webhooks carry it: amounts as strings."""
         return {name: str(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorDispute:
+    """A chargeback as the processor tells it."""
+
+    id: str
+    charge: str
+    amount: int
+    currency: str
+    status: DisputeStatus
+
+    def to_payload(self) -> dict[str, str]:
+        """As inbox rows carry it."""
+        return {name: str(value) for name, value in asdict(self).items()}
+
+
+#: What a webhook can tell.
+Fact = ProcessorRefund | ProcessorDispute
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A line of the processor's own report: its balance changed by `amount` (signed minor units).
+
+    `about` is the id of the refund, charge or dispute; `id` is the balance transaction's.
+    """
+
+    id: str
+    kind: MovementKind
+    about: str
+    amount: int
+    currency: str
+    at: datetime
 
 
 class RefundDeclined(UndropError):
@@ -36,14 +92,20 @@ class Processor(Protocol):
 
     name: str
 
-    def refund(self, key: UUID, charge: str, amount: int, currency: str) -> ProcessorRefund:
+    def refund(self, request: RefundRequest) -> ProcessorRefund:
         """Ask for a refund. Raises `RefundDeclined`, or `ProcessorUnavailable`: then unknown."""
 
-    def find(self, key: UUID) -> ProcessorRefund | None:
-        """Look up what became of a key, None if the processor has never seen it."""
+    def find(self, request: RefundRequest) -> ProcessorRefund | None:
+        """Look up what became of a request, None if the processor has never seen its key."""
 
-    def refunds(self) -> list[ProcessorRefund]:
+    def refunds(self) -> Iterable[ProcessorRefund]:
         """The processor's own log of all refunds, for reconciliation."""
 
-    def read_webhook(self, body: bytes, headers: dict[str, str]) -> ProcessorRefund:
-        """Verify and read an incoming webhook. Raises `WebhookRefused`."""
+    def movements(self, after: str | None = None) -> Iterable[Movement]:
+        """The processor's report, oldest first: what follows the movement with the id `after`."""
+
+    def read_webhook(self, body: bytes, headers: dict[str, str]) -> Fact | None:
+        """Verify and read an incoming webhook; None: about nothing that settlement follows.
+
+        Raises `WebhookRefused`.
+        """

@@ -9,6 +9,7 @@ from sqlmodel import select, update
 
 from returns.tables import Break, Leg, OrderLine
 from returns.words import LegKind, LegState
+from settlement.processors.base import RefundRequest
 from settlement.reconciliation import run as reconcile
 
 
@@ -52,13 +53,13 @@ def test_refund_of_a_leg_that_failed_in_the_books_is_found(desk: Desk) -> None:
     leg = desk.leg(rma, LegKind.PROCESSOR_REFUND)
     assert leg.state is LegState.FAILED
     desk.processor.mode = "ok"
-    desk.processor._pay(leg.id, "ch", leg.amount, leg.currency)
+    desk.processor._pay(RefundRequest(leg.id, "ch", leg.amount, leg.currency))
     assert codes(desk) == ["processor.unknown"]
 
 
 def test_unknown_refund_is_told_to_every_merchant_that_it_could_belong_to(desk: Desk) -> None:
     settled(desk)
-    desk.processor._pay(uuid4(), "ch", 5, "USD")
+    desk.processor._pay(RefundRequest(uuid4(), "ch", 5, "USD"))
     assert codes(desk) == ["processor.unknown"]
     with desk.runtime.database.read() as session:
         assert session.exec(select(Leg)).first() is not None

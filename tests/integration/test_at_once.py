@@ -30,6 +30,7 @@ from returns.words import LineState
 from settlement.commands import authorizations
 from settlement.commands.inputs import SignatureIn
 from settlement.drain import drain_inbox, drain_outbox
+from settlement.processors.base import RefundRequest
 
 AtOnce = Callable[[int, Callable[[int], Any]], list[Any]]
 LEASE = timedelta(seconds=10)
@@ -179,7 +180,7 @@ def test_same_signature_at_once_is_accepted_each_time_and_moves_the_token_once(
 
 
 def test_webhook_told_at_once_is_stored_once(desk: Desk, at_once: AtOnce) -> None:
-    desk.processor._pay(desk.merchant.id, "ch", 5, "USD")
+    desk.processor._pay(RefundRequest(desk.merchant.id, "ch", 5, "USD"))
     leg = type("L", (), {"id": desk.merchant.id})
     assert sorted(at_once(8, lambda _: desk.webhook(leg, "succeeded"))) == [False] * 7 + [True]
     assert len(desk.rows(InboxItem, col(InboxItem.done_at).is_(None))) == 1

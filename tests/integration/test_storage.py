@@ -124,7 +124,7 @@ def test_every_asset_sums_to_zero_whatever_is_booked_and_reversed(
     before = desk.balances()
     with desk.runtime.database.write() as session:
         for moves, stays in entries:
-            entry = ledger.post(session, line, "test", uuid4(), moves, desk.clock())
+            entry = ledger.post(session, ledger.of_line(line), "test", uuid4(), moves, desk.clock())
             if not stays:
                 ledger.reverse(session, entry, entry.cause, desk.clock())
     totals: dict[str, int] = {}
@@ -140,10 +140,10 @@ def test_cause_books_once_whoever_asks(desk: Desk) -> None:
     (line,), cause = desk.rows(ReturnLine), new_id()
     move = [Move("a", "b", "USD", 5)]
     with desk.runtime.database.write() as session:
-        ledger.post(session, line, "test", cause, move, desk.clock())
+        ledger.post(session, ledger.of_line(line), "test", cause, move, desk.clock())
     before = desk.count_all()
     with pytest.raises(IntegrityError), desk.runtime.database.write() as session:
-        ledger.post(session, line, "test", cause, move, desk.clock())
+        ledger.post(session, ledger.of_line(line), "test", cause, move, desk.clock())
     assert desk.count_all() == before
 
 

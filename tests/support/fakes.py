@@ -9,7 +9,15 @@ from threading import Lock
 from uuid import UUID
 
 from returns.errors import ProcessorUnavailable, WebhookRefused
-from settlement.processors.base import ProcessorRefund, RefundDeclined
+from returns.words import DisputeStatus, MovementKind, RefundStatus
+from settlement.processors.base import (
+    Fact,
+    Movement,
+    ProcessorDispute,
+    ProcessorRefund,
+    RefundDeclined,
+    RefundRequest,
+)
 
 START = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -41,60 +49,85 @@ class FakeProcessor:
         self.asked: list[UUID] = []
         self.looked_up: list[UUID] = []
         self.log: list[ProcessorRefund] = []
+        self.report: list[Movement] = []
         self._lock = Lock()
 
-    def refund(self, key: UUID, charge: str, amount: int, currency: str) -> ProcessorRefund:
+    def refund(self, request: RefundRequest) -> ProcessorRefund:
         with self._lock:
-            self.asked.append(key)
+            self.asked.append(request.key)
             if self.mode == "down":
                 raise ProcessorUnavailable(processor=self.name)
-            known = self._known(key)
+            known = self._known(request.key)
             if known is None and self.mode == "decline":
                 raise RefundDeclined(problem="the charge cannot be refunded")
-            refund = known or self._pay(key, charge, amount, currency)
+            refund = known or self._pay(request)
             if self.mode in ("lost", "pending_lost"):
                 raise ProcessorUnavailable(processor=self.name)
             return refund
 
-    def find(self, key: UUID) -> ProcessorRefund | None:
+    def find(self, request: RefundRequest) -> ProcessorRefund | None:
         with self._lock:
-            self.looked_up.append(key)
+            self.looked_up.append(request.key)
             if self.mode == "down":
                 raise ProcessorUnavailable(processor=self.name)
-            return self._known(key)
+            return self._known(request.key)
 
     def refunds(self) -> list[ProcessorRefund]:
         if self.mode == "down":
             raise ProcessorUnavailable(processor=self.name)
         return list(self.log)
 
-    def read_webhook(self, body: bytes, headers: dict[str, str]) -> ProcessorRefund:
+    def movements(self, after: str | None = None) -> list[Movement]:
+        if self.mode == "down":
+            raise ProcessorUnavailable(processor=self.name)
+        return self.report[0 if after is None else int(after) :]
+
+    def read_webhook(self, body: bytes, headers: dict[str, str]) -> Fact | None:
         if headers.get("webhook-signature") != "good":
             raise WebhookRefused
         data = json.loads(body)
-        return ProcessorRefund(**{**data, "amount": int(data["amount"])})
+        data["amount"] = int(data["amount"])
+        if "key" not in data:
+            return ProcessorDispute(**{**data, "status": DisputeStatus(data["status"])})
+        return ProcessorRefund(**{**data, "status": RefundStatus(data["status"])})
 
-    def turn(self, key: UUID, status: str) -> ProcessorRefund:
+    def turn(self, key: UUID, status: str, reason: str = "") -> ProcessorRefund:
         """The refund under `key` becomes `status`; returns what a webhook would tell."""
         index = next(i for i, refund in enumerate(self.log) if refund.key == str(key))
-        self.log[index] = replace(self.log[index], status=status)
-        return self.log[index]
+        before = self.log[index]
+        now = replace(before, status=RefundStatus(status), reason=reason)
+        self.log[index] = now
+        if now.status is RefundStatus.SUCCEEDED and before.status is RefundStatus.PENDING:
+            self.move(MovementKind.REFUND, now.id, -now.amount, now.currency)
+        if now.status is RefundStatus.FAILED and before.status is RefundStatus.SUCCEEDED:
+            self.move(MovementKind.REFUND_FAILURE, now.id, now.amount, now.currency)
+        return now
+
+    def move(self, kind: MovementKind, about: str, amount: int, currency: str) -> None:
+        """A line of the report."""
+        number = str(len(self.report) + 1)
+        self.report.append(Movement(number, kind, about, amount, currency, START))
 
     def paid(self) -> list[ProcessorRefund]:
         """Refunds whose money is out or on its way."""
-        return [refund for refund in self.log if refund.status != "failed"]
+        over = (RefundStatus.FAILED, RefundStatus.CANCELED)
+        return [refund for refund in self.log if refund.status not in over]
 
     def _known(self, key: UUID) -> ProcessorRefund | None:
         return next((refund for refund in self.log if refund.key == str(key)), None)
 
-    def _pay(self, key: UUID, charge: str, amount: int, currency: str) -> ProcessorRefund:
-        status = "pending" if self.mode.startswith("pending") else "succeeded"
+    def _pay(self, asked: RefundRequest) -> ProcessorRefund:
+        pending = self.mode.startswith("pending")
+        status = RefundStatus.PENDING if pending else RefundStatus.SUCCEEDED
         number = f"re_{len(self.log) + 1}"
-        refund = ProcessorRefund(number, str(key), charge, amount, currency, status)
+        about = (str(asked.key), asked.charge, asked.amount, asked.currency)
+        refund = ProcessorRefund(number, *about, status)
         self.log.append(refund)
+        if not pending:
+            self.move(MovementKind.REFUND, number, -asked.amount, asked.currency)
         return refund
 
 
-def webhook(refund: ProcessorRefund) -> tuple[bytes, dict[str, str]]:
+def webhook(refund: ProcessorRefund | ProcessorDispute) -> tuple[bytes, dict[str, str]]:
     """What the fake processor would send about a refund."""
     return json.dumps(refund.to_payload()).encode(), {"webhook-signature": "good"}

@@ -650,6 +650,9 @@ def upgrade() -> None:
             sa.Enum(
                 "card",
                 "wallet",
+                "bank",
+                "gift_card",
+                "store_credit",
                 name="tender",
                 native_enum=False,
                 create_constraint=True,
@@ -838,6 +841,40 @@ def upgrade() -> None:
             "ix_return_case_merchant_id_created_at", ["merchant_id", "created_at"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_return_case_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
+        "dispute",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("payment_id", sa.Uuid(), nullable=False),
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("reference", sa.String(length=128), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "open",
+                "won",
+                "lost",
+                name="disputestatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("opened_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_dispute_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_dispute_payment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dispute")),
+        sa.UniqueConstraint("processor", "reference", name=op.f("uq_dispute_processor_reference")),
+    )
+    with op.batch_alter_table("dispute", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_dispute_payment_id"), ["payment_id"], unique=False)
 
     op.create_table(
         "return_line",
@@ -1081,7 +1118,8 @@ def upgrade() -> None:
         "journal_entry",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
-        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("cause", sa.Uuid(), nullable=False),
         sa.Column("booked_at", columns.UtcTime(), nullable=False),
@@ -1093,7 +1131,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journal_entry")),
         sa.UniqueConstraint(
-            "line_id", "kind", "cause", name=op.f("uq_journal_entry_line_id_kind_cause")
+            "subject_id", "kind", "cause", name=op.f("uq_journal_entry_subject_id_kind_cause")
         ),
     )
     with op.batch_alter_table("journal_entry", schema=None) as batch_op:
@@ -1124,16 +1162,20 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
+        sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("payment_id", sa.Uuid(), nullable=True),
         sa.Column(
             "state",
             sa.Enum(
                 "planned",
+                "claimed",
                 "sent",
                 "unknown",
                 "confirmed",
                 "final",
                 "failed",
+                "compensated",
                 name="legstate",
                 native_enum=False,
                 create_constraint=True,
@@ -1153,11 +1195,15 @@ def upgrade() -> None:
         sa.Column("updated_at", columns.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_leg_line_id")),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchant.id"], name=op.f("fk_leg_merchant_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_leg_payment_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_leg")),
-        sa.UniqueConstraint("line_id", "kind", "attempt", name=op.f("uq_leg_line_id_kind_attempt")),
+        sa.UniqueConstraint(
+            "line_id", "kind", "part", "attempt", name=op.f("uq_leg_line_id_kind_part_attempt")
+        ),
     )
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_leg_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_leg_payment_id"), ["payment_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_leg_state"), ["state"], unique=False)
 
     op.create_table(
@@ -1317,6 +1363,7 @@ def downgrade() -> None:
     op.drop_table("proposal")
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_leg_state"))
+        batch_op.drop_index(batch_op.f("ix_leg_payment_id"))
         batch_op.drop_index(batch_op.f("ix_leg_line_id"))
 
     op.drop_table("leg")
@@ -1354,6 +1401,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_return_line_case_id"))
 
     op.drop_table("return_line")
+    with op.batch_alter_table("dispute", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_dispute_payment_id"))
+
+    op.drop_table("dispute")
     with op.batch_alter_table("return_case", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_return_case_order_id"))
         batch_op.drop_index("ix_return_case_merchant_id_created_at")

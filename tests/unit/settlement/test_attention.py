@@ -6,7 +6,7 @@ import pytest
 from desk import ADDRESSES, Desk
 
 from returns.errors import MoveNotAllowed, PayoutInDoubt, TokenNotReturnable
-from returns.words import LegKind, LegState, LineState
+from returns.words import LegKind, LegState, LineState, RefundStatus
 from settlement import payouts
 from settlement.processors.base import ProcessorRefund
 
@@ -85,7 +85,9 @@ def test_payout_of_another_amount_is_never_repeated_by_a_retry(desk: Desk) -> No
     desk.sign(rma)
     desk.run()
     leg = desk.leg(rma, LegKind.PROCESSOR_REFUND)
-    other = ProcessorRefund("re_1", str(leg.id), "ch_1", leg.amount - 1, leg.currency, "succeeded")
+    other = ProcessorRefund(
+        "re_1", str(leg.id), "ch_1", leg.amount - 1, leg.currency, RefundStatus.SUCCEEDED
+    )
     with desk.runtime.database.write() as session:
         payouts.receive(session, "sandbox", leg.merchant_id, other, desk.clock())
     desk.work()

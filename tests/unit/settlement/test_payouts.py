@@ -13,6 +13,7 @@ from returns.tables import Hold, JournalEntry, Leg, OrderLine, OutboxItem
 from returns.words import HoldState, LegKind, LegState, LineState
 from settlement import payouts
 from settlement.drain import drain_inbox
+from settlement.processors.base import RefundRequest
 
 
 @pytest.fixture
@@ -150,9 +151,8 @@ def test_refund_of_another_amount_is_not_taken_for_ours(desk: Desk, rma: str) ->
 
 
 def test_refund_of_an_unknown_key_changes_nothing(desk: Desk, rma: str) -> None:
-    stray = replace(
-        desk.processor._pay(desk.merchant.id, "ch_x", 5, "USD"), key="no-key", status="succeeded"
-    )
+    asked = RefundRequest(desk.merchant.id, "ch_x", 5, "USD")
+    stray = replace(desk.processor._pay(asked), key="no-key")
     with desk.runtime.database.write() as session:
         payouts.receive(session, "sandbox", None, stray, desk.clock())
     desk.run()
