@@ -1,7 +1,7 @@
 """The one place that takes row locks, always in this order:
 
-customer, order line, case, line, leg; and apart from these lane, gas day, relayed transaction;
-and a merchant's policies and its lists, which are locked alone.
+customer, order line, case, line, payments, leg; and apart from these lane, gas day, relayed
+transaction; and a merchant's policies and its lists, which are locked alone.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -20,7 +20,15 @@ from sqlmodel import Session, SQLModel, col, select
 from returns.bulk import Among, insert_many, prepared
 from returns.errors import NotFound
 from returns.ids import new_id
-from returns.tables import Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import (
+    Lane,
+    Leg,
+    OrderLine,
+    Payment,
+    RelayTransaction,
+    ReturnCase,
+    ReturnLine,
+)
 from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -79,6 +87,13 @@ def lock_case_lines(session: Session, case_id: UUID) -> list[ReturnLine]:
         lock_order_line(session, order_line_id)
     _lock(session, ReturnCase, case_id, "return")
     return [_lock(session, ReturnLine, line.id, "return line") for line in lines]
+
+
+def lock_payments(session: Session, order_id: UUID) -> list[Payment]:
+    """Lock what was paid for an order: its lines share it, and each counts what the others take."""
+    query = select(Payment).where(Payment.order_id == order_id).order_by(col(Payment.id))
+    fresh = query.execution_options(populate_existing=True)
+    return list(session.exec(for_update(fresh)))
 
 
 def lock_leg(session: Session, leg_id: UUID) -> Leg:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
 
-from returns.words import ALLOWED_PAIRS, Remedy, Verdict
+from returns.words import ALLOWED_PAIRS, Fallback, Remedy, Split, Verdict
 from triage.canonical import canonical_json, sha256_hex
 from triage.terms import (
     Address,
@@ -106,6 +106,13 @@ class Risk(Part):
     )
 
 
+class Payouts(Part):
+    """How what was granted is paid back."""
+
+    split: Split = Split.PROPORTIONAL
+    fallback: Fallback = Fallback.PERSON
+
+
 class Policy(Terms):
     """One version of a merchant's rules; `for_line` gives the terms that bind one token."""
 
@@ -122,6 +129,7 @@ class Policy(Terms):
     identity_above: Caps = Field(default_factory=no_entries)
     #: Most that one reviewer may approve; null: any amount.
     approval_limits: Caps | None = None
+    payouts: Payouts = Payouts()
     #: Whether nobody is refunded before lists (sanctions, phishing) have been imported.
     lists_required: bool = False
     #: Words that channels and collections may share.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from returns.money import MAX_AMOUNT
+from returns.money import MAX_AMOUNT, Money
 from triage.facts import Facts
 from triage.offer import Offer, offer_of
 from triage.rights import Right, right_of
@@ -24,8 +24,13 @@ class Situation:
 
     @property
     def payout(self) -> int:
-        """Minor units that would leave the merchant, bonus included; no more than there can be."""
-        return min(MAX_AMOUNT, self.offer.amount + self.offer.bonus)
+        """Minor units that would leave the merchant, bonus included."""
+        return self.offer.amount + self.offer.bonus
+
+    @property
+    def payout_shown(self) -> Money:
+        """The same for sentences; with its bonus it can be more than an amount can be."""
+        return Money(min(MAX_AMOUNT, self.payout), self.facts.currency)
 
 
 def situation_of(policy: Policy, facts: Facts) -> Situation:

@@ -17,6 +17,7 @@ from returns.ids import new_id, new_rma
 from returns.remainder import granted
 from returns.tables import Order, OrderLine, Payment, ReturnCase, ReturnLine
 from returns.words import Disposition, LineState
+from settlement import tenders
 from settlement.commands import decisions, policies
 from settlement.commands.access import Caller
 from settlement.commands.inputs import ReturnIn, ReturnLineIn
@@ -136,7 +137,7 @@ def _find(session: Session, caller: Caller, request: ReturnIn) -> _Bought:
     ).first()
     if order is None or caller.order_id not in (None, order.id):
         raise NotFound(what="order")
-    payment = session.exec(select(Payment).where(Payment.order_id == order.id)).one()
+    payment = tenders.main_payment(session, order.id)
     bought = session.exec(select(OrderLine).where(OrderLine.order_id == order.id))
     by_token = {(line.collection, line.token_id): line for line in bought}
     wanted = [(line.collection, line.token_id) for line in request.lines]

@@ -29,21 +29,20 @@ from returns.tables import (
     AuditRow,
     DecisionRow,
     OrderLine,
-    Payment,
     Proposal,
     ReturnCase,
     ReturnLine,
 )
 from returns.words import (
+    ORIGINAL,
     Disposition,
     EvidenceKind,
     LineState,
     ProposalState,
     Remedy,
-    Tender,
     Verdict,
 )
-from settlement import legs
+from settlement import legs, tenders
 from settlement.approvals import limit_for
 from settlement.commands import decisions, evidence, policies
 from settlement.commands.access import Caller
@@ -230,14 +229,8 @@ def _set_terms(line: ReturnLine, wanted: Said) -> None:
 
 def _check_payable(sitting: _Sitting, remedy: Remedy) -> None:
     """Refuse a remedy that this purchase's payment cannot be given back in."""
-    query = select(Payment).where(Payment.order_id == sitting.case.order_id)
-    payment = sitting.session.exec(query).one()
-    fits = {
-        Remedy.CRYPTO_REFUND: payment.tender is Tender.WALLET,
-        Remedy.FIAT_REFUND: payment.tender is Tender.CARD,
-        Remedy.STORE_CREDIT: True,
-    }
-    if not fits.get(remedy, False):
+    payment = tenders.main_payment(sitting.session, sitting.case.order_id)
+    if remedy not in (ORIGINAL[payment.tender], Remedy.STORE_CREDIT):
         raise RemedyNotPayable(
             tender=payment.tender.value, currency=payment.currency, remedy=remedy.value
         )

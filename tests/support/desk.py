@@ -358,7 +358,7 @@ def order_body(
 
 def request_body(order: OrderIn, remedy: str | None = None) -> dict[str, Any]:
     """A request for all tokens of an order, by default in the tender that was used."""
-    natural = "fiat_refund" if order.payment.tender == "card" else "crypto_refund"
+    natural = "fiat_refund" if order.payments[0].tender == "card" else "crypto_refund"
     tokens = [{"collection": x.collection, "token_id": str(x.token_id)} for x in order.lines]
     return {
         "order": order.number,

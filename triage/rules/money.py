@@ -81,6 +81,6 @@ def above_cap(case: Situation) -> RuleHit | None:
     return review(
         "above_cap",
         "{payout} is above the cap of {cap} for automatic refunds.",
-        payout=Money(case.payout, case.facts.currency),
+        payout=case.payout_shown,
         cap=Money(cap, case.facts.currency),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from returns.words import Remedy, Tender, Verdict
+from returns.words import ORIGINAL, Remedy, Verdict
 from triage.facts import ZERO_ADDRESS
 from triage.hits import Ground, RuleHit, deny, hit, review
 from triage.situation import Situation
@@ -72,13 +72,10 @@ def holder_not_buyer(case: Situation) -> RuleHit | None:
     return _chosen(case, "holder_not_buyer", sentence, **values)
 
 
-#: The remedy that would pay one tender's money out through the other one.
-_MISMATCH = {Tender.CARD: Remedy.CRYPTO_REFUND, Tender.WALLET: Remedy.FIAT_REFUND}
-
-
 def tender_mismatch(case: Situation) -> RuleHit | None:
     facts = case.facts
-    if facts.remedy is not _MISMATCH[facts.tender]:
+    # Credit can be had for everything; money only the way it came.
+    if facts.remedy in (ORIGINAL[facts.tender], Remedy.STORE_CREDIT, Remedy.NOTHING):
         return None
     sentence = "A payment by {tender} would be paid back as {remedy}."
     values = {"tender": facts.tender.value, "remedy": facts.remedy.value}
