@@ -7,18 +7,21 @@ go on; a lost one has paid what was owed, as far as it reaches.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from returns import ledger, locks
 from returns.ids import new_id
 from returns.ledger import Move, Subject
-from returns.tables import Dispute, Leg, Payment
+from returns.tables import Dispute, Leg, Order, Payment
 from returns.words import DisputeStatus, LegState
 from settlement.processors.base import ProcessorDispute
 
 log = logging.getLogger(__name__)
+
+_YEAR = timedelta(days=365)
 
 
 def record(session: Session, processor: str, told: ProcessorDispute, now: datetime) -> None:
@@ -44,6 +47,26 @@ def is_open(session: Session, leg: Leg) -> bool:
         Dispute.payment_id == leg.payment_id, Dispute.status == DisputeStatus.OPEN
     )
     return session.exec(query.limit(1)).first() is not None
+
+
+def facts_of(session: Session, order: Order, now: datetime) -> dict[str, Any]:
+    """What a decision about an order may know of chargebacks; nothing where there is none."""
+    query = (
+        select(Dispute, Payment.order_id)
+        .join(Payment, col(Payment.id) == Dispute.payment_id)
+        .join(Order, col(Order.id) == Payment.order_id)
+        .where(Order.merchant_id == order.merchant_id, Order.customer == order.customer)
+        .where(Dispute.opened_at > now - _YEAR, Dispute.opened_at <= now)
+    )
+    found = session.exec(query).all()
+    if not found:
+        return {}
+    under_way = any(of == order.id and _was_open(dispute, now) for dispute, of in found)
+    return {"chargebacks_365d": len(found), "dispute_open": under_way or None}
+
+
+def _was_open(dispute: Dispute, now: datetime) -> bool:
+    return dispute.status is DisputeStatus.OPEN or dispute.updated_at > now
 
 
 def paid_by(session: Session, leg: Leg) -> Dispute | None:

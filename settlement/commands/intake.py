@@ -114,7 +114,7 @@ def _foreseen(
 ) -> Iterator[Facts]:
     for asked, line in zip(request.lines, bought.lines, strict=True):
         wish = Wish(
-            amount=line.price if asked.amount is None else asked.amount,
+            amount=_asked(session, asked, line),
             remedy=request.remedy,
             reason=request.reason,
             message=request.message,
@@ -174,7 +174,8 @@ def _open(
     session.add(case)
     session.flush()
     for asked, order_line in zip(request.lines, bought.lines, strict=True):
-        line = _new_line(case, asked, order_line, bought.payment, request, now)
+        amount = _asked(session, asked, order_line)
+        line = _new_line(case, amount, order_line, bought.payment, request, now)
         cases.open_line(session, case, line, caller.name)
         purchase, state = bought.purchase(order_line), states[order_line.id]
         _decide(runtime, session, case, line, purchase, state, caller.ip_of(request.ip))
@@ -199,9 +200,16 @@ def _refuse_excess(session: Session, asked: ReturnLineIn, order_line: OrderLine)
         raise RefundAboveRemainder(requested=asked.amount, remaining=remaining)
 
 
+def _asked(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> int:
+    """Minor units that are asked for: what is left of the price, where nothing is said."""
+    if asked.amount is not None:
+        return asked.amount
+    return max(0, order_line.price - granted(session, order_line.id))
+
+
 def _new_line(
     case: ReturnCase,
-    asked: ReturnLineIn,
+    amount: int,
     bought: OrderLine,
     payment: Payment,
     request: ReturnIn,
@@ -215,7 +223,7 @@ def _new_line(
         open=True,
         remedy=request.remedy,
         disposition=Disposition.KEEP,
-        amount=bought.price if asked.amount is None else asked.amount,
+        amount=amount,
         currency=payment.currency,
         recipient=request.recipient,
         updated_at=now,

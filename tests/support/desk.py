@@ -146,9 +146,11 @@ class Desk:
     def cancel(self, rma: str) -> dict[str, Any]:
         return cases.cancel(self.runtime, self.shop, rma)
 
-    def review(self, rma: str, decision: str, remedy: str | None = None) -> dict[str, Any]:
-        line = str(self.line(rma).id)
-        given = ReviewIn(line=line, decision=decision, reason="looked at it", remedy=remedy)
+    def review(
+        self, rma: str, decision: str, remedy: str | None = None, **further: Any
+    ) -> dict[str, Any]:
+        said = {"line": str(self.line(rma).id), "decision": decision, "reason": "looked at it"}
+        given = ReviewIn(**said, remedy=remedy, **further)
         return reviews.decide_review(self.runtime, self.staff, rma, given)
 
     def use_policy(self, text: str) -> None:

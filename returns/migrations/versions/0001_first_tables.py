@@ -1256,6 +1256,7 @@ def upgrade() -> None:
         ),
         sa.Column("amount", columns.Uint256(), nullable=False),
         sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("keep", sa.Boolean(), nullable=False),
         sa.Column("approval_limit", columns.Uint256(), nullable=False),
         sa.Column("reason", sa.String(length=1000), nullable=False),
         sa.Column("abuse", sa.Boolean(), nullable=True),

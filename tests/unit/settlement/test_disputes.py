@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from desk import Desk
 
+from returns import reads
 from returns.tables import Dispute, JournalEntry, Leg
 from returns.words import DisputeStatus, LegKind, LegState, LineState
 from settlement.commands.inputs import OrderIn
@@ -112,3 +115,15 @@ def test_dispute_after_the_refund_is_booked_and_moves_no_line(
     desk.run()
     assert desk.states(rma) == states
     assert desk.balances()["chargebacks", "USD"] == 1000
+
+
+def test_request_about_a_disputed_payment_goes_to_a_person(desk: Desk, order: OrderIn) -> None:
+    desk.dispute(order, "open")
+    desk.work()
+    rma = desk.ask(order)["rma"]
+    assert desk.line(rma).state is LineState.IN_REVIEW
+    with desk.runtime.database.read() as session:
+        decision = reads.newest_decision(session, desk.line(rma).id)
+    assert decision is not None
+    assert "dispute_open" in json.loads(decision.body)["reasons"]
+    assert json.loads(decision.facts)["chargebacks_365d"] == 1
