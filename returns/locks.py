@@ -187,6 +187,13 @@ def lock_relay(session: Session, relay_id: UUID) -> RelayTransaction:
     return _lock(session, RelayTransaction, relay_id, "relayed transaction")
 
 
+def find_work(session: Session, table: type[Row], row_id: UUID) -> Row | None:
+    """Lock a row of outbox or inbox, apart from all others; None if there is none."""
+    query = select(table).where(sa.inspect(table).primary_key[0] == row_id)
+    found: Row | None = session.exec(for_update(query)).one_or_none()
+    return found
+
+
 def for_update(query: Any) -> Any:
     """Lock every row that a query finds, waiting for each."""
     return query.with_for_update()
