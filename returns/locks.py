@@ -33,6 +33,9 @@ from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
 
+#: What a session has locked: one is opened for each transaction (`returns.db`).
+_HELD = "locked rows"
+
 
 def lock_customer(session: Session, merchant_id: UUID, customer: str) -> None:
     """Serialises the requests of one customer, or wallet: each counts the ones before it."""
@@ -216,6 +219,14 @@ def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
 
 
 def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+    """Lock a row until the transaction ends; what it has locked already is as it left it."""
+    held: dict[tuple[type[Row], UUID], Row] = session.info.setdefault(_HELD, {})
+    if (table, key) not in held:
+        held[table, key] = _take(session, table, key, what)
+    return held[table, key]
+
+
+def _take(session: Session, table: type[Row], key: UUID, what: str) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.
     query = (
         select(table)
