@@ -18,6 +18,7 @@ from typing import Any
 from returns.errors import ModelInvalid
 from triage.anomaly import LAST_CELL, Forest, read_forest
 from triage.canonical import canonical_json, sha256_hex
+from triage.facts import Facts
 from triage.features import SIGNS
 
 #: Of the file format. Another one is refused rather than guessed at.
@@ -195,6 +196,12 @@ class Model:
         from triage.bulk import score_many  # noqa: PLC0415
 
         return score_many(self, rows)
+
+    def score_lines(self, lines: Sequence[Facts]) -> list[Score]:
+        """Score many lines by those of their features that it looks at, without a row for each."""
+        from triage.bulk import score_lines  # noqa: PLC0415
+
+        return score_lines(self, lines)
 
     def scored(
         self,

@@ -73,7 +73,7 @@ class Unasked:
     def score(self, _: object) -> Score:
         raise AssertionError("it was asked")
 
-    score_many = score
+    score_many = score_lines = score
 
 
 def codes(hits: Iterable[RuleHit]) -> list[str]:
