@@ -154,10 +154,10 @@ def _laid_out(part: Steps) -> tuple[Numbers, Whole]:
 
 def _contributions(parts: Sequence[tuple[Numbers, Whole]], table: Numbers) -> Whole:
     found = np.empty((len(parts), len(table)), dtype=np.int64)
-    for row, (cuts, values), column in zip(found, parts, table.T, strict=True):
-        at = np.searchsorted(cuts, column, side="right")
+    for row, (cuts, values), numbers in zip(found, parts, table.T, strict=True):
+        at = np.searchsorted(cuts, numbers, side="right")
         # NaN is searched for as if it were the largest number: it has a place of its own
-        at[np.isnan(column)] = len(cuts) + 1
+        at[np.isnan(numbers)] = len(cuts) + 1
         values.take(at, out=row)
     return found.T
 

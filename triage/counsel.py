@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from triage.facts import Facts
 from triage.features import features
@@ -12,8 +13,7 @@ from triage.reader import Reader, Reading
 from triage.rule_score import RuleScore, rule_score
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What was said about one line. None: there was nobody to ask, or nothing to read."""
 
     score: Score | None

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from returns.errors import ModelInvalid
 from triage.anomaly import LAST_CELL, Forest, read_forest
@@ -39,8 +39,7 @@ _MAX_CUTS = 255
 _KEYS = {"version", "intercept", "features", "forest", "card", "hash"}
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """What the model says of one request.
 
     `logit` is exactly `base` (the model's intercept) plus all `contributions`, in millionths of a

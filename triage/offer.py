@@ -6,8 +6,8 @@ pass is refunded by unused time, which is rounded down as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from returns.words import Remedy
 from triage.facts import Facts
@@ -17,8 +17,7 @@ _BPS = 10_000
 _NOTHING = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """Minor units of the facts' currency. `amount` = asked less deductions, never below zero.
 
     `unknown` names the facts that were needed and missing; nothing is deducted for them, and a

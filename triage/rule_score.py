@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from triage.facts import Facts
 
@@ -29,8 +30,7 @@ class Factor:
     of: Points
 
 
-@dataclass(frozen=True, slots=True)
-class RuleScore:
+class RuleScore(NamedTuple):
     """`points` is the sum of `parts`, at most 100; `parts` names what gave any.
 
     `known`, 0 to 1, is the share of the table, by its points, that could be looked at.
