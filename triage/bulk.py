@@ -127,17 +127,15 @@ class _Bench:
         """`Model.score` of each row."""
         model, names = self._model, self._names
         found, missing = _contributions(self._parts, table), np.isnan(table)
-        for logit, row, weight, unknown, new, anomaly in zip(
+        yield from map(
+            model.scored,
             (model.intercept + found.sum(axis=1)).tolist(),
-            found.tolist(),
+            zip(*found.T.tolist(), strict=True),
             ((~missing) @ self._weights).tolist(),
             _chosen(names, missing),
             _chosen(names, (table < self._low) | (table > self._high)),
             self._anomalies(table),
-            strict=True,
-        ):
-            parts = dict(zip(names, row, strict=True))
-            yield model.scored(logit, parts, weight, unknown, new, anomaly)
+        )
 
     def _anomalies(self, table: Numbers) -> list[float] | list[None]:
         forest = self._model.forest

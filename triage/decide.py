@@ -76,7 +76,7 @@ class Decision(NamedTuple):
                 "bonus": str(self.bonus),
                 "deductions": {name: str(minor) for name, minor in self.deductions.items()},
                 "hits": [_fields(hit) for hit in self.hits],
-                "score": None if self.advice.score is None else self.advice.score._asdict(),
+                "score": None if self.advice.score is None else self.advice.score.body(),
                 "points": self.advice.points._asdict(),
                 "reading": None if self.advice.reading is None else _fields(self.advice.reading),
                 "facts_hash": self.facts.facts_hash,
