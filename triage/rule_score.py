@@ -52,7 +52,7 @@ def rule_score(facts: Facts) -> RuleScore:
             if points:
                 parts[name] = points
                 total += points
-    return RuleScore(min(MOST, total), parts, round(known / _ALL, 4))
+    return RuleScore(min(MOST, total), parts, _SHARES[known])
 
 
 def _by_count(fact: str, *steps: int) -> Points:
@@ -196,3 +196,5 @@ FACTORS: tuple[Factor, ...] = (
 
 _ROWS = tuple((factor.name, factor.most, factor.of) for factor in FACTORS)
 _ALL = sum(factor.most for factor in FACTORS)
+#: To 4 decimals, by the points that could be looked at.
+_SHARES = [round(known / _ALL, 4) for known in range(_ALL + 1)]
