@@ -95,11 +95,8 @@ class PayPalHttp:
 
 
 def _read(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body: dict[str, Any] = answer.json()
-    except ValueError:
-        body = {}
-    if answer.is_success and isinstance(body, dict):
+    body = _body(answer)
+    if answer.is_success and body:
         return body
     status = answer.status_code
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
@@ -111,12 +108,19 @@ def _read(answer: httpx.Response) -> dict[str, Any]:
     refused = (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND, httpx.codes.UNPROCESSABLE_ENTITY)
     if issue in _PASSING or status not in refused:
         raise ProcessorUnavailable(processor=f"{NAME} ({_PASSING.get(issue, str(status))})")
-    raise RefundDeclined(problem=_REFUSED.get(issue, issue or f"refused ({status})"), issue=issue)
+    raise RefundDeclined(problem=_REFUSED.get(issue, issue or f"refused ({status})"), reason=issue)
 
 
-def _issue(body: Any) -> str:
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object in an answer; empty where there is none, as on a page of a proxy."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _issue(body: dict[str, Any]) -> str:
     """`details[0].issue` says what, and `name` does where it is missing."""
-    if not isinstance(body, dict):
-        return ""
     details = body.get("details") or [{}]
     return str(details[0].get("issue") or body.get("name") or "")[:100]

@@ -128,9 +128,13 @@ def reported_status(info: dict[str, Any]) -> RefundStatus:
 
 
 def place(info: dict[str, Any]) -> str:
-    """Where a line of the report stands: by time and id, so that places compare as text."""
+    """Where a line of the report stands: by time first, so that places compare as text.
+
+    An id alone is not unique there: what follows it tells lines of one transaction apart.
+    """
     at = moment(info).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"{at}/{info['transaction_id']}/{info.get('transaction_event_code', '')}"
+    code, value = info.get("transaction_event_code", ""), info["transaction_amount"]["value"]
+    return f"{at}/{info['transaction_id']}/{code}/{value}"
 
 
 def moment(info: dict[str, Any]) -> datetime:

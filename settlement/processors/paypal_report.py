@@ -62,7 +62,7 @@ class PayPalReport:
             try:
                 lines = self._window(start, until, query)
             except RefundDeclined as refused:
-                if refused.values.get("issue") != _TOO_LARGE or width < timedelta(minutes=1):
+                if refused.values.get("reason") != _TOO_LARGE or width < timedelta(minutes=1):
                     raise
                 width /= 2
                 continue

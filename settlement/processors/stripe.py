@@ -53,13 +53,14 @@ class StripeProcessor:
         webhook_secrets: Sequence[str] = (),
         account: str = "",
         url: str = "",
+        timeout: tuple[int, int] = _TIMEOUT,
     ) -> None:
         self._client = stripe.StripeClient(
             key,
             stripe_account=account or None,
             base_addresses={"api": url.rstrip("/")} if url else None,
             max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=_TIMEOUT),
+            http_client=stripe.RequestsClient(timeout=timeout),
         )
         self._reader = StripeReader(self._client)
         self._live = key.startswith(("sk_live_", "rk_live_"))
@@ -103,7 +104,7 @@ class StripeProcessor:
                 return objects.refund(event["data"]["object"])
             if event["type"] in _ABOUT_DISPUTES:
                 return objects.dispute(event["data"]["object"])
-        except (ValueError, KeyError, TypeError) as fault:
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
             raise WebhookRefused from fault
         return None
 

@@ -52,7 +52,7 @@ def translated(fault: stripe.StripeError) -> UndropError:
     if code in _PASSING:
         return ProcessorUnavailable(processor=f"{NAME} ({_PASSING[code]})")
     if isinstance(fault, stripe.InvalidRequestError | stripe.CardError):
-        return RefundDeclined(problem=_REFUSED.get(code) or _words(fault))
+        return RefundDeclined(problem=_REFUSED.get(code) or _words(fault), reason=code)
     for kind, meaning in _UNCLEAR:
         if isinstance(fault, kind):
             return ProcessorUnavailable(processor=f"{NAME} ({meaning})")

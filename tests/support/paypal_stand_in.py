@@ -28,6 +28,7 @@ from stand_ins import Book, Faults, add_faults, fault_answer, pause
 CLIENT, PASSWORD, TOKEN = "client", "client-secret", "A21AAtoken"
 WEBHOOK = "8PT597110X687430L"
 _TROUBLE = {"name": "INTERNAL_SERVER_ERROR", "details": [{"issue": "INTERNAL_SERVER_ERROR"}]}
+_WRITTEN = "%Y-%m-%dT%H:%M:%S+0000"
 _BASE = "https://api-m.paypal.com"
 
 
@@ -74,7 +75,7 @@ class PayPalBooks(Book):
             "links": [{"rel": "up", "href": f"{_BASE}/v2/checkout/orders/{order}"}],
         })  # fmt: skip
         self.put("order", {"id": order, "capture": given["id"]})
-        self._line(given["id"], "T0006", amount, fee=given.get("fee"))
+        self._line(given["id"], "T0006", amount, fee=given.get("fee"), at=given.get("at"))
 
     def refund(self, capture: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         amount = asked["amount"]
@@ -131,10 +132,11 @@ class PayPalBooks(Book):
         fee: str | None = None,
         reference: str | None = None,
         custom: str | None = None,
+        at: str | None = None,
     ) -> None:
         info = {
             "transaction_id": id_, "transaction_event_code": code, "transaction_amount": amount,
-            "transaction_initiation_date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000"),
+            "transaction_initiation_date": at or datetime.now(UTC).strftime(_WRITTEN),
             "transaction_status": "S", "paypal_reference_id": reference, "custom_field": custom,
         }  # fmt: skip
         if fee:
@@ -155,7 +157,7 @@ def create_app(path: str | Path, seed: int = 0) -> FastAPI:
     @app.api_route("/{path:path}", methods=["GET", "POST"])
     async def api(request: Request, path: str) -> Response:
         if path == "v1/oauth2/token":
-            return _token(request)
+            return _token(request, books.setting("token", TOKEN))
         if request.headers.get("authorization") != f"Bearer {books.setting('token', TOKEN)}":
             return JSONResponse({"name": "AUTHENTICATION_FAILURE"}, 401)
         fault = faults.next(f"{request.method} /{path}")
@@ -175,11 +177,11 @@ def create_app(path: str | Path, seed: int = 0) -> FastAPI:
     return app
 
 
-def _token(request: Request) -> Response:
+def _token(request: Request, token: str) -> Response:
     given = request.headers.get("authorization", "")
     if given != "Basic Y2xpZW50OmNsaWVudC1zZWNyZXQ=":
         return JSONResponse({"error": "invalid_client"}, 401)
-    return JSONResponse({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 32400})
+    return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 32400})
 
 
 def _read(books: PayPalBooks, path: str, query: dict[str, str]) -> dict[str, Any]:

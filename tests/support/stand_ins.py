@@ -28,8 +28,9 @@ _OF_A_HOP = {"host", "connection", "content-length", "accept-encoding"}
 class Fault:
     """What happens to the next `times` requests of `method path-prefix` (-1: to all of them).
 
-    Before the work: down (503), error_before (500), drop_before, rate_limit (429), slow. After it,
-    so that the answer is lost: error_after, drop_after, timeout_after (silent, then dropped).
+    Before the work: down (503), error_before (500), drop_before, rate_limit (429), forbidden,
+    slow. After it, so that the answer is lost: error_after, drop_after, timeout_after (silent,
+    then dropped).
     `per_mille` makes it happen by chance, `seconds` is how long it is slow or silent.
     """
 
@@ -76,6 +77,8 @@ def fault_answer(fault: Fault, words: dict[str, Any]) -> Response | None:
     """What the client gets to see; None: the work goes on."""
     if fault.kind in ("drop_before", "drop_after", "timeout_after"):
         return dropped()
+    if fault.kind == "forbidden":
+        return JSONResponse(words, 403)
     if fault.kind == "rate_limit":
         return JSONResponse(words, 429)
     if fault.kind == "down":
