@@ -165,6 +165,11 @@ class WebhookRefused(NotAllowed):
     next_step = "Check the shared secret and the clock of the sender."
 
 
+class WebhookNotOurs(NotAllowed):
+    sentence = "The webhook is genuine, but about {problem}: nothing was done with it."
+    next_step = "Send events of this account alone to this address."
+
+
 class Conflict(UndropError):
     status = 409
 
@@ -359,6 +364,11 @@ class KeystoreLocked(Unavailable):
 
 class ProcessorUnavailable(Unavailable):
     sentence = "The payment processor {processor} does not answer."
+
+
+class ProcessorMisconfigured(ProcessorUnavailable):
+    sentence = "The payment processor {processor} cannot be used: {problem}."
+    next_step = "Mend {setting}; nothing was moved, and payouts wait until then."
 
 
 class StorageUnavailable(Unavailable):

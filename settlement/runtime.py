@@ -26,7 +26,7 @@ from returns.words import WatchKind
 from settlement.broker import make_celery, wake
 from settlement.plans import Terms
 from settlement.processors.base import Processor
-from settlement.processors.sandbox import SandboxProcessor
+from settlement.processors.configured import configured
 from settlement.settings import Settings, load_settings
 from triage.model import Model
 from triage.reader import Reader
@@ -156,13 +156,7 @@ class Runtime:
     @cached_property
     def processors(self) -> dict[str, Processor]:
         """Payment processors by name."""
-        settings = self.settings
-        sandbox = SandboxProcessor(
-            settings.processor_url,
-            settings.processor_key.get_secret_value(),
-            settings.webhook_secret.get_secret_value(),
-        )
-        return {sandbox.name: sandbox}
+        return {one.name: one for one in configured(self.settings, self.clock)}
 
     def processor(self, name: str) -> Processor:
         """One processor; raises `NotFound` for a name that is not configured."""

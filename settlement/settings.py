@@ -16,6 +16,7 @@ from chain.relay.fees import call_ceiling
 from chain.relay.parts import RelayPolicy
 from chain.signers import LocalSigner
 from returns.errors import SettingsInvalid
+from settlement.processor_settings import ProcessorSettings
 
 _S = TypeVar("_S", bound=BaseSettings)
 
@@ -128,7 +129,7 @@ class RelaySettings(ChainSettings):
         )
 
 
-class Settings(RelaySettings):
+class Settings(ProcessorSettings, RelaySettings):
     """Everything that differs between a laptop and a cluster."""
 
     database_url: str = Field(default="", description="empty: SQLite in the home folder")
@@ -183,7 +184,9 @@ class Settings(RelaySettings):
     def _refuse_local_secrets(self) -> Self:
         if self.environment == "local":
             return self
-        money = () if self.relay_alone else ("processor_key", "webhook_secret")
+        self.refuse_trials()
+        is_alone = self.relay_alone or self.has_real_processors
+        money = () if is_alone else ("processor_key", "webhook_secret")
         keys = () if self.signers else ("operator_key",)
         for name in ("secret_key", *money, *keys):
             secret: SecretStr = getattr(self, name)
@@ -195,6 +198,12 @@ class Settings(RelaySettings):
             if key and LocalSigner(key).address in anvil_addresses():
                 raise ValueError(f"UNDROP_{name.upper()} is one of Anvil's public keys")
         return self
+
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether the sandbox processor pays: in local use, or where it was given a key."""
+        secret = type(self).model_fields["processor_key"].default
+        return self.environment == "local" or self.processor_key != secret
 
     @cached_property
     def database(self) -> str:
