@@ -25,6 +25,7 @@ from returns.errors import ModelInvalid, NotFound
 from returns.words import WatchKind
 from settlement.broker import make_celery, wake
 from settlement.plans import Terms
+from settlement.processors.bank import BankProcessor
 from settlement.processors.base import Processor
 from settlement.processors.sandbox import SandboxProcessor
 from settlement.settings import Settings, load_settings
@@ -162,7 +163,8 @@ class Runtime:
             settings.processor_key.get_secret_value(),
             settings.webhook_secret.get_secret_value(),
         )
-        return {sandbox.name: sandbox}
+        bank = BankProcessor(self.database, self.clock)
+        return {sandbox.name: sandbox, bank.name: bank}
 
     def processor(self, name: str) -> Processor:
         """One processor; raises `NotFound` for a name that is not configured."""

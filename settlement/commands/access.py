@@ -31,6 +31,8 @@ SCOPES = (
     "relay:write",
     "policies:read",
     "policies:write",
+    "payees:read",
+    "payees:write",
 )
 #: About lanes, which belong to no merchant: only for who runs the installation, given by name.
 OPERATOR_SCOPES = ("relay:admin",)
