@@ -363,6 +363,11 @@ class QuoteUsed(Conflict):
     next_step = "See what was paid under it; a quote is used once."
 
 
+class QuoteDiffers(Conflict):
+    sentence = "A quote of {paid} was asked for here before, and now of {asked}."
+    next_step = "Ask for another payout's quote under that payout's own id."
+
+
 class RateSlipped(Conflict):
     sentence = "{paid} was quoted at {before} and would now be {after}: more than {limit} apart."
     next_step = "Have a person accept the new amount, or wait and ask again."

@@ -28,6 +28,7 @@ from settlement.plans import Terms
 from settlement.processors.bank import BankProcessor
 from settlement.processors.base import Processor
 from settlement.processors.sandbox import SandboxProcessor
+from settlement.rates.sources import ChainFeeds, FixedRates, RateFile, Rates
 from settlement.settings import Settings, load_settings
 from triage.model import Model
 from triage.reader import Reader
@@ -165,6 +166,21 @@ class Runtime:
         )
         bank = BankProcessor(self.database, self.clock)
         return {sandbox.name: sandbox, bank.name: bank}
+
+    @cached_property
+    def rates(self) -> Rates:
+        """Exchange rates: feeds before the file, and fixed ones for what neither covers."""
+        settings = self.settings
+        heartbeat = timedelta(seconds=settings.rates_heartbeat_seconds)
+        max_age = timedelta(seconds=settings.rates_file_seconds)
+        file = settings.rates_file
+        return Rates(
+            [
+                ChainFeeds(self.client, settings.rates_feeds, heartbeat),
+                *([RateFile(file, max_age)] if file else []),
+                FixedRates(settings.rates_fixed),
+            ]
+        )
 
     def processor(self, name: str) -> Processor:
         """One processor; raises `NotFound` for a name that is not configured."""

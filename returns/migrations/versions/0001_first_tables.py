@@ -483,6 +483,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column(
             "policy",
             sa.Enum(
@@ -501,29 +502,41 @@ def upgrade() -> None:
         sa.Column("from_amount", columns.Uint256(), nullable=False),
         sa.Column("from_currency", sa.String(length=8), nullable=False),
         sa.Column("to_amount", columns.Uint256(), nullable=False),
+        sa.Column("promised_amount", columns.Uint256(), nullable=False),
         sa.Column("to_currency", sa.String(length=8), nullable=False),
         sa.Column("rate_numerator", columns.Uint256(), nullable=False),
         sa.Column("rate_denominator", columns.Uint256(), nullable=False),
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("observed_at", columns.UtcTime(), nullable=False),
-        sa.Column("fx_difference", columns.Uint256(), nullable=False),
-        sa.Column("fx_bearer", sa.String(length=16), nullable=False),
+        sa.Column("fx_difference", columns.Uint256(), nullable=True),
+        sa.Column(
+            "fx_bearer",
+            sa.Enum(
+                "merchant",
+                "customer",
+                "platform",
+                "creator",
+                name="costbearer",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("quoted_at", columns.UtcTime(), nullable=False),
         sa.Column("expires_at", columns.UtcTime(), nullable=False),
-        sa.Column("replaces_id", sa.Uuid(), nullable=True),
         sa.Column("used_at", columns.UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id"], ["merchant.id"], name=op.f("fk_rate_quote_merchant_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["replaces_id"], ["rate_quote.id"], name=op.f("fk_rate_quote_replaces_id")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rate_quote")),
-        sa.UniqueConstraint("replaces_id", name=op.f("uq_rate_quote_replaces_id")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "subject_id",
+            "number",
+            name=op.f("uq_rate_quote_merchant_id_subject_id_number"),
+        ),
     )
-    with op.batch_alter_table("rate_quote", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_rate_quote_subject_id"), ["subject_id"], unique=False)
-
     op.create_table(
         "reconciliation_run",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1700,9 +1713,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_reconciliation_run_merchant_id"))
 
     op.drop_table("reconciliation_run")
-    with op.batch_alter_table("rate_quote", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_rate_quote_subject_id"))
-
     op.drop_table("rate_quote")
     op.drop_table("policy")
     with op.batch_alter_table("payee_account", schema=None) as batch_op:
