@@ -27,8 +27,10 @@ from settlement.broker import make_celery, wake
 from settlement.plans import Terms
 from settlement.processors.bank import BankProcessor
 from settlement.processors.base import Processor
+from settlement.processors.ramp import RampProcessor
 from settlement.processors.sandbox import SandboxProcessor
 from settlement.rates.sources import ChainFeeds, FixedRates, RateFile, Rates
+from settlement.rates.stored import used_quotes
 from settlement.settings import Settings, load_settings
 from triage.model import Model
 from triage.reader import Reader
@@ -165,7 +167,18 @@ class Runtime:
             settings.webhook_secret.get_secret_value(),
         )
         bank = BankProcessor(self.database, self.clock)
-        return {sandbox.name: sandbox, bank.name: bank}
+        ramps = {} if settings.ramp_url is None else {RampProcessor.name: self._ramp()}
+        return {sandbox.name: sandbox, bank.name: bank, **ramps}
+
+    def _ramp(self) -> Processor:
+        settings = self.settings
+        return RampProcessor(
+            str(settings.ramp_url),
+            settings.ramp_key.get_secret_value(),
+            settings.ramp_webhook_secret.get_secret_value(),
+            used_quotes(self.database),
+            settings.quote_slippage_bps,
+        )
 
     @cached_property
     def rates(self) -> Rates:

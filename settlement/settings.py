@@ -189,6 +189,14 @@ class Settings(RelaySettings):
         description="shared with the processor (Standard Webhooks form)",
     )
 
+    ramp_url: Address | None = Field(
+        default=None, description="an on- and off-ramp, for refunds in another currency"
+    )
+    ramp_key: SecretStr = SecretStr(_LOCAL_SECRET)
+    ramp_webhook_secret: SecretStr = Field(
+        default=SecretStr("whsec_bG9jYWwtb25seS1sb2NhbC1vbmx5LWxvY2FsLW9ubHk="),
+        description="shared with the ramp (Standard Webhooks form)",
+    )
     rates_feeds: dict[Pair, FeedAddress] = Field(
         default_factory=dict, description="feeds on chain by pair, such as ETH/USD"
     )
@@ -231,7 +239,8 @@ class Settings(RelaySettings):
             return self
         money = () if self.relay_alone else ("processor_key", "webhook_secret")
         keys = () if self.signers else ("operator_key",)
-        for name in ("secret_key", *money, *keys):
+        ramp = ("ramp_key", "ramp_webhook_secret") if self.ramp_url else ()
+        for name in ("secret_key", *money, *ramp, *keys):
             secret: SecretStr = getattr(self, name)
             default = type(self).model_fields[name].default
             if len(secret.get_secret_value()) < 16 or secret == default:
