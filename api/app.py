@@ -17,6 +17,7 @@ from api import (
     metrics,
     operations,
     pages,
+    payees,
     policies,
     problems,
     relay,
@@ -58,6 +59,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(relay.router)
     app.include_router(policies.router)
     app.include_router(operations.router)
+    app.include_router(payees.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

@@ -1,7 +1,7 @@
 """The one place that takes row locks, always in this order:
 
 customer, order line, case, line, payments, leg; and apart from these lane, gas day, relayed
-transaction; and a merchant's policies and its lists, which are locked alone.
+transaction; and a merchant's policies, its lists and its bank files, which are locked alone.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -60,6 +60,11 @@ def lock_policies(session: Session, merchant_id: UUID) -> None:
 def lock_lists(session: Session, merchant_id: UUID) -> None:
     """Serialises the imports of a merchant's lists: each replaces what it finds, whole."""
     _lock_name(session, merchant_id, "lists")
+
+
+def lock_bank(session: Session, merchant_id: UUID) -> None:
+    """Serialises a merchant's bank files: a transfer goes into one, an answer is taken in once."""
+    _lock_name(session, merchant_id, "bank")
 
 
 def lock_signals(session: Session, merchant_id: UUID) -> None:

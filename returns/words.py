@@ -350,3 +350,35 @@ class ChainLevel(StrEnum):
     PROVISIONAL = "provisional"
     CONFIRMED = "confirmed"
     FINAL = "final"
+
+
+class ChargeKind(StrEnum):
+    """What the price of a token is made of."""
+
+    ITEM = "item"
+    TAX = "tax"
+    ROYALTY = "royalty"
+    PLATFORM_FEE = "platform_fee"
+    GAS = "gas"
+
+
+class CostBearer(StrEnum):
+    """Who pays in the end for a part of a refund."""
+
+    MERCHANT = "merchant"
+    CUSTOMER = "customer"
+    PLATFORM = "platform"
+    CREATOR = "creator"
+
+
+class RatePolicy(StrEnum):
+    """At which rate a refund in another currency is worth what was paid.
+
+    `lower` pays the lower value of the two, at purchase and now; `stable` pays what it was worth
+    in fiat at purchase, in a stable coin of that currency.
+    """
+
+    THEN = "then"
+    NOW = "now"
+    LOWER = "lower"
+    STABLE = "stable"

@@ -31,6 +31,8 @@ SCOPES = (
     "relay:write",
     "policies:read",
     "policies:write",
+    "payees:read",
+    "payees:write",
 )
 #: About lanes and queues, which belong to no merchant: only for who runs the installation, and
 #: given by name.

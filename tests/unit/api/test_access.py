@@ -67,6 +67,8 @@ SCOPE = {
     ("POST", "/v1/policies"): "policies:write",
     ("POST", "/v1/policies/{version}/activate"): "policies:write",
     ("POST", "/v1/policies/rollback"): "policies:write",
+    ("PUT", "/v1/payees/{customer}"): "payees:write",
+    ("GET", "/v1/payees/{customer}"): "payees:read",
     ("GET", "/v1/relay/lanes"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
@@ -87,6 +89,7 @@ BODY: dict[str, Any] = {
     "/v1/returns/eligibility": RETURN,
     "/v1/returns/{rma}/authorization": {"line": "x", "signature": "0x00"},
     "/v1/reviews/{rma}/decision": {"line": "x", "decision": "deny", "reason": "because"},
+    "/v1/payees/{customer}": {"holder": "Ann", "iban": "DE89370400440532013000"},
     "/v1/policies": {"text": POLICY},
     "/v1/policies/{version}/activate": {},
     "/v1/policies/rollback": {"version": 1, "reason": "it was wrong"},
@@ -124,6 +127,7 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
     names |= {"version": "1", "queue": "outbox", "row": str(UUID(int=1))}
+    names["customer"] = "ann"
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
     return door.send(method, path.format(**names), key, json=body, headers=headers)
