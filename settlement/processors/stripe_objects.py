@@ -6,7 +6,6 @@ https://docs.stripe.com/api/refunds/object, …/disputes/object, …/balance_tra
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,13 +59,6 @@ _KINDS = {
 _CAME_BACK = (RefundStatus.FAILED, RefundStatus.CANCELED)
 
 
-@dataclass(frozen=True, slots=True)
-class StripeDispute(ProcessorDispute):
-    """A dispute names its charge; an order may know the payment by its payment intent instead."""
-
-    payment_intent: str = ""
-
-
 def to_stripe(amount: int, currency: str) -> int:
     """Our minor units in Stripe's. Raises `RefundDeclined` for what Stripe has no amount for."""
     units, rest = divmod(amount * _FINER.get(currency, 1), _COARSER.get(currency, 1))
@@ -98,18 +90,18 @@ def refund(raw: dict[str, Any]) -> ProcessorRefund:
     )
 
 
-def dispute(raw: dict[str, Any]) -> StripeDispute | None:
+def dispute(raw: dict[str, Any]) -> ProcessorDispute | None:
     """A dispute; None while it is a mere inquiry."""
     status = _DISPUTES.get(str(raw["status"]))
     if status is None:
         return None
-    return StripeDispute(
+    return ProcessorDispute(
         id=str(raw["id"]),
         charge=_id(raw["charge"]),
         amount=from_stripe(raw["amount"], raw["currency"]),
         currency=str(raw["currency"]).upper(),
         status=status,
-        payment_intent=_id(raw.get("payment_intent")),
+        payment=_id(raw.get("payment_intent")),
     )
 
 

@@ -105,7 +105,7 @@ def test_a_dispute_is_open_won_or_lost(word: str, status: DisputeStatus) -> None
     dispute = objects.dispute({**DISPUTE, "status": word})
     assert dispute is not None
     assert (dispute.status, dispute.amount, dispute.charge) == (status, 900, "ch_1")
-    assert dispute.to_payload()["payment_intent"] == "pi_1"
+    assert dispute.to_payload()["payment"] == "pi_1"
 
 
 @pytest.mark.parametrize(
