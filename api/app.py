@@ -11,7 +11,19 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from api import decisions, health, metrics, pages, policies, problems, relay, reviews, v1
+from api import (
+    decisions,
+    health,
+    ledger,
+    metrics,
+    pages,
+    policies,
+    problems,
+    relay,
+    reviews,
+    store_credit,
+    v1,
+)
 from api.door import BodyLimit
 from api.together import Together
 from settlement.commands import opinions
@@ -46,6 +58,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(reviews.router)
     app.include_router(relay.router)
     app.include_router(policies.router)
+    app.include_router(ledger.router)
+    app.include_router(store_credit.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

@@ -316,3 +316,21 @@ class ChainLevel(StrEnum):
     PROVISIONAL = "provisional"
     CONFIRMED = "confirmed"
     FINAL = "final"
+
+
+class CreditState(StrEnum):
+    """What became of a lot of store credit."""
+
+    OPEN = "open"
+    SPENT = "spent"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class CreditHoldState(StrEnum):
+    """What became of credit that was set aside for a checkout."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"

@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import setup_logging
 
 from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
-from settlement.commands import cases, reviews
+from settlement.commands import cases, ledger, reviews, store_credit
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import load_settings
@@ -48,3 +48,5 @@ def sweep() -> None:
     """Close what nobody signed in time; take back to review what nobody answered in time."""
     cases.expire(runtime)
     reviews.recall(runtime)
+    store_credit.expire(runtime)
+    ledger.seal(runtime)

@@ -6,6 +6,7 @@ from returns.tables.books import (
     IdempotencyRecord,
     InboxItem,
     JournalEntry,
+    LedgerSeal,
     OutboxItem,
     Posting,
 )
@@ -19,6 +20,7 @@ from returns.tables.chain import (
     TokenTransfer,
     WatchedContract,
 )
+from returns.tables.credits import CreditHold, CreditLot, CreditUse
 from returns.tables.lists import ListEntry, ListImport
 from returns.tables.orders import (
     ApiKey,
@@ -51,6 +53,9 @@ __all__ = [
     "Break",
     "Chain",
     "ChainEvent",
+    "CreditHold",
+    "CreditLot",
+    "CreditUse",
     "DecisionRow",
     "Dispute",
     "Event",
@@ -63,6 +68,7 @@ __all__ = [
     "IndexScan",
     "JournalEntry",
     "Lane",
+    "LedgerSeal",
     "Leg",
     "ListEntry",
     "ListImport",

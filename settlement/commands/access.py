@@ -31,11 +31,15 @@ SCOPES = (
     "relay:write",
     "policies:read",
     "policies:write",
+    "ledger:read",
+    "credits:read",
+    "credits:spend",
 )
 #: About lanes, which belong to no merchant: only for who runs the installation, given by name.
 OPERATOR_SCOPES = ("relay:admin",)
-#: To confirm approvals above the limit of one person: only for whom it is given by name.
-SENIOR_SCOPES = ("reviews:above",)
+#: To confirm approvals above the limit of one person, and to issue credit that nobody returned
+#: anything for: only for whom they are given by name.
+SENIOR_SCOPES = ("reviews:above", "credits:write")
 #: What the holder of a client token may do, with its one order.
 _CLIENT_SCOPES = frozenset({"returns:read", "returns:write"})
 _CLIENT_TOKEN_LIFE = timedelta(minutes=30)
