@@ -152,7 +152,7 @@ def customers_due(session: Session, now: datetime, limit: int) -> list[tuple[UUI
     lots = sa.select(col(CreditLot.merchant_id), col(CreditLot.customer)).where(
         sa.text("state = 'open'"), col(CreditLot.expires_at) <= now
     )
-    found = session.connection().execute(sa.union(holds.limit(limit), lots.limit(limit)))
+    found = session.connection().execute(sa.union(holds, lots).limit(limit))
     return [(merchant_id, customer) for merchant_id, customer in found]
 
 

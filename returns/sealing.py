@@ -2,9 +2,10 @@
 
 Each merchant has one chain. Seal number n covers one entry with its postings (`content_hash`) and
 the seal before it: hash = SHA-256 of the JSON array [n, previous hash, entry id, number of
-postings, content hash]. JSON here has no spaces and no characters beyond ASCII. The chain proves
-that nothing was changed since a head that somebody kept elsewhere; who can write to every table
-could seal everything anew, and only such a head tells.
+postings, content hash, time of sealing]. JSON here has no spaces and no characters beyond ASCII,
+times are in UTC with microseconds. The chain proves that nothing was changed since a head that
+somebody kept elsewhere; who can write to every table could seal everything anew, and only such a
+head tells.
 """
 
 from __future__ import annotations
@@ -66,9 +67,8 @@ def seal_batch(session: Session, merchant_id: UUID, now: datetime, limit: int) -
     postings = postings_of(session, [entry.id for entry in entries])
     newest, seals = head(session, merchant_id), []
     for entry in entries:
-        seal = _seal(entry, postings[entry.id], newest)
-        newest = Head(seal["number"], seal["hash"])
-        seals.append({**seal, "sealed_at": now})
+        seals.append(_seal(entry, postings[entry.id], newest, now))
+        newest = Head(seals[-1]["number"], seals[-1]["hash"])
     insert_many(session, SEALS, seals)
     update_many(session, ENTRIES, [{"id": entry.id, "sealed": True} for entry in entries])
     return len(entries)
@@ -95,7 +95,9 @@ def postings_of(session: Session, entry_ids: Collection[UUID]) -> dict[UUID, lis
     return found
 
 
-def _seal(entry: sa.Row[Any], postings: list[sa.Row[Any]], newest: Head) -> dict[str, Any]:
+def _seal(
+    entry: sa.Row[Any], postings: list[sa.Row[Any]], newest: Head, now: datetime
+) -> dict[str, Any]:
     number, content = newest.number + 1, content_hash(entry, postings)
     return {
         "merchant_id": entry.merchant_id,
@@ -104,13 +106,16 @@ def _seal(entry: sa.Row[Any], postings: list[sa.Row[Any]], newest: Head) -> dict
         "postings": len(postings),
         "content_hash": content,
         "previous_hash": newest.hash,
-        "hash": seal_hash(number, newest.hash, entry.id, len(postings), content),
+        "sealed_at": now,
+        "hash": seal_hash(number, newest.hash, entry.id, len(postings), content, now),
     }
 
 
-def seal_hash(number: int, previous: str, entry_id: UUID, postings: int, content: str) -> str:
+def seal_hash(
+    number: int, previous: str, entry_id: UUID, postings: int, content: str, at: datetime
+) -> str:
     """The hash of a seal, over the one before it."""
-    return _digest([number, previous, str(entry_id), postings, content])
+    return _digest([number, previous, str(entry_id), postings, content, _moment(at)])
 
 
 def content_hash(entry: Any, postings: Sequence[sa.Row[Any]]) -> str:
@@ -123,10 +128,13 @@ def content_hash(entry: Any, postings: Sequence[sa.Row[Any]]) -> str:
         [str(one.id), str(one.merchant_id), one.account, one.asset, one.side, str(one.amount)]
         for one in postings
     ]
-    moment = entry.booked_at.astimezone(UTC).isoformat(timespec="microseconds")
     line = None if entry.line_id is None else str(entry.line_id)
     named = [str(entry.merchant_id), str(entry.id), str(entry.subject_id), line]
-    return _digest([*named, entry.kind, str(entry.cause), moment, sides])
+    return _digest([*named, entry.kind, str(entry.cause), _moment(entry.booked_at), sides])
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _digest(content: list[Any]) -> str:

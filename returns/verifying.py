@@ -132,7 +132,7 @@ def _link(row: Any, last: Head) -> Iterator[Finding]:
         said = f"Seal {row.number} names another predecessor than seal {last.number}."
         yield Finding("chain_broken", seal, said)
     told = (row.number, row.previous_hash, row.entry_id, row.postings, row.content_hash)
-    if seal_hash(*told) != row.hash:
+    if seal_hash(*told, row.sealed_at) != row.hash:
         said = f"Seal {row.number} was changed: its hash is not that of what it says."
         yield Finding("seal_changed", seal, said)
 

@@ -65,8 +65,8 @@ class LedgerSeal(SQLModel, table=True):
     postings: int = Field(description="how many the entry had")
     content_hash: str = Field(max_length=64, description="SHA-256 of entry and postings")
     previous_hash: str = Field(max_length=64)
-    hash: str = Field(max_length=64, description="SHA-256 of everything above")
     sealed_at: datetime = Field(sa_type=UtcTime)
+    hash: str = Field(max_length=64, description="SHA-256 of everything above but the merchant")
 
 
 class IdempotencyRecord(SQLModel, table=True):
