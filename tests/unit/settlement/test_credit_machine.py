@@ -239,5 +239,5 @@ class StoreCredit(RuleBasedStateMachine):
 
 def test_store_credit_agrees_with_a_plain_model(sqlite_template: Path) -> None:
     StoreCredit.template = sqlite_template
-    StoreCredit.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    StoreCredit.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
     StoreCredit.TestCase(methodName="runTest").runTest()
