@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from api import (
     decisions,
     health,
+    ledger,
     metrics,
     operations,
     pages,
@@ -22,6 +23,7 @@ from api import (
     problems,
     relay,
     reviews,
+    store_credit,
     v1,
 )
 from api.door import BodyLimit
@@ -60,6 +62,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(policies.router)
     app.include_router(operations.router)
     app.include_router(payees.router)
+    app.include_router(ledger.router)
+    app.include_router(store_credit.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

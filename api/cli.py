@@ -18,6 +18,7 @@ from api import (
     cli_doctor,
     cli_import,
     cli_index,
+    cli_ledger,
     cli_policy,
     cli_relay,
     cli_reviews,
@@ -52,6 +53,7 @@ imports.command("list")(cli_import.import_list)
 imports.command("lists")(cli_import.show_lists)
 app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_index.app, name="index")
+app.add_typer(cli_ledger.app, name="ledger")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relay.app, name="relay")
 app.add_typer(cli_reviews.labels, name="labels")

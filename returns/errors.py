@@ -378,6 +378,59 @@ class RateSlipped(Conflict):
     next_step = "Have a person accept the new amount, or wait and ask again."
 
 
+class CreditInsufficient(Conflict):
+    sentence = (
+        "{requested} {currency} is more than the {available} of credit that are free; "
+        "{held} are held by {holds}."
+    )
+    next_step = "Hold at most what is free, or capture or release what other checkouts hold."
+
+
+class CreditSpentAlready(Conflict):
+    sentence = (
+        "{requested} {currency} cannot be held: {spent} were spent by {reference} at {at} by {by}, "
+        "and {available} are left."
+    )
+    next_step = "Hold at most what is left, and take the rest in another tender."
+
+
+class CreditCurrencyDiffers(Conflict):
+    sentence = "This credit is in {there}, not in {currency}."
+    next_step = "Ask in the credit's own currency; credit is not exchanged."
+
+
+class CreditReferenceUsed(Conflict):
+    sentence = (
+        "Reference {reference} was used at {at} by {by} for another hold: {amount} {currency}."
+    )
+    next_step = "Use a reference of its own for each checkout, or repeat exactly the first one."
+
+
+class CreditHoldExpired(Conflict):
+    sentence = "The hold {reference} expired at {at}; nothing of it was spent."
+    next_step = "Hold the credit again under a new reference."
+
+
+class CreditCapturedAlready(Conflict):
+    sentence = "{captured} of the {amount} {currency} of {reference} were captured at {at} by {by}."
+    next_step = "Nothing to do: a hold is captured once, and the rest is free again."
+
+
+class CreditReleasedAlready(Conflict):
+    sentence = "The hold {reference} was released at {at} by {by}; nothing of it was spent."
+    next_step = "Hold the credit again under a new reference."
+
+
+class CaptureAboveHold(Conflict):
+    sentence = "{requested} is more than the {amount} {currency} that {reference} holds."
+    next_step = "Capture at most what is held; the hold stays as it is."
+
+
+class CreditLotClosed(Conflict):
+    sentence = "This credit is {state} since {at}: nothing of it can be taken back."
+    next_step = "Read the customer's credit again."
+
+
 class Unavailable(UndropError):
     status = 503
     next_step = "Try again in a moment with the same Idempotency-Key."

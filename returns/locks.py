@@ -1,7 +1,8 @@
 """The one place that takes row locks, always in this order:
 
-customer, order line, case, line, payments, leg; and apart from these lane, gas day, relayed
-transaction; and a merchant's policies, its lists and its bank files, which are locked alone.
+customer, order line, case, line, payments, leg, store credit; and apart from these lane, gas day,
+relayed transaction; and a merchant's policies, its lists, its bank files and its seals, which are
+locked alone.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -70,6 +71,16 @@ def lock_bank(session: Session, merchant_id: UUID) -> None:
 def lock_signals(session: Session, merchant_id: UUID) -> None:
     """Serialises what a merchant tells: each value is laid over what was told before it."""
     _lock_name(session, merchant_id, "signals")
+
+
+def lock_seals(session: Session, merchant_id: UUID) -> None:
+    """Serialises the sealers of a merchant's ledger, and nobody who books."""
+    _lock_name(session, merchant_id, "ledger seals")
+
+
+def lock_credit(session: Session, merchant_id: UUID, customer: str) -> None:
+    """Serialises all that spends or takes back a customer's store credit; taken after a leg's."""
+    _lock_name(session, merchant_id, f"credit: {customer}")
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:

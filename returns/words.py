@@ -382,3 +382,21 @@ class RatePolicy(StrEnum):
     NOW = "now"
     LOWER = "lower"
     STABLE = "stable"
+
+
+class CreditState(StrEnum):
+    """What became of a lot of store credit."""
+
+    OPEN = "open"
+    SPENT = "spent"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class CreditHoldState(StrEnum):
+    """What became of credit that was set aside for a checkout."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"

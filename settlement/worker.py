@@ -13,7 +13,7 @@ from celery.signals import setup_logging
 
 from settlement import janitor
 from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
-from settlement.commands import cases, reviews
+from settlement.commands import cases, ledger, reviews, store_credit
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import load_settings
@@ -53,3 +53,5 @@ def sweep() -> None:
     cases.expire(runtime)
     reviews.recall(runtime)
     janitor.ask_again(runtime.database, runtime.clock)
+    store_credit.expire(runtime)
+    ledger.seal(runtime)

@@ -14,6 +14,7 @@ from returns.tables.books import (
     IdempotencyRecord,
     InboxItem,
     JournalEntry,
+    LedgerSeal,
     OutboxItem,
     Posting,
 )
@@ -28,6 +29,7 @@ from returns.tables.chain import (
     WatchedContract,
 )
 from returns.tables.charges import OrderCharge
+from returns.tables.credits import CreditHold, CreditLot, CreditUse
 from returns.tables.lists import ListEntry, ListImport
 from returns.tables.orders import (
     ApiKey,
@@ -66,6 +68,9 @@ __all__ = [
     "Break",
     "Chain",
     "ChainEvent",
+    "CreditHold",
+    "CreditLot",
+    "CreditUse",
     "DecisionRow",
     "Dispute",
     "Event",
@@ -78,6 +83,7 @@ __all__ = [
     "IndexScan",
     "JournalEntry",
     "Lane",
+    "LedgerSeal",
     "Leg",
     "ListEntry",
     "ListImport",

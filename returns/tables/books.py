@@ -14,27 +14,59 @@ class JournalEntry(SQLModel, table=True):
     """One booking; its postings sum to zero per asset. Corrected by a reversal, never changed."""
 
     __tablename__ = "journal_entry"
-    __table_args__ = (sa.UniqueConstraint("subject_id", "kind", "cause"),)
+    __table_args__ = (
+        sa.UniqueConstraint("subject_id", "kind", "cause"),
+        sa.Index("ix_journal_entry_merchant_id_booked_at", "merchant_id", "booked_at"),
+        # What waits for its seal is found without a look at what has one.
+        sa.Index(
+            "ix_journal_entry_unsealed",
+            "merchant_id",
+            "id",
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
+        ),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    merchant_id: UUID = Field(foreign_key="merchant.id", index=True)
+    merchant_id: UUID = Field(foreign_key="merchant.id")
     subject_id: UUID = Field(description="what it is about: the line, or a credit, or a dispute")
-    line_id: UUID | None = Field(default=None, foreign_key="return_line.id")
+    line_id: UUID | None = Field(default=None, foreign_key="return_line.id", index=True)
     kind: str = Field(max_length=32)
     cause: UUID = Field(description="the leg or decision that it books: books once")
     booked_at: datetime = Field(sa_type=UtcTime)
+    sealed: bool = Field(default=False, description="a hint for the sealer; proves nothing")
 
 
 class Posting(SQLModel, table=True):
     """One side of an entry, in minor units of an asset (currency code, or CAIP-19 of a token)."""
 
-    __table_args__ = (sa.CheckConstraint("side in ('debit', 'credit')", name="side"),)
+    __table_args__ = (
+        sa.CheckConstraint("side in ('debit', 'credit')", name="side"),
+        sa.Index("ix_posting_merchant_id_account", "merchant_id", "account"),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     entry_id: UUID = Field(foreign_key="journal_entry.id", index=True)
-    account: str = Field(max_length=200, index=True)
+    account: str = Field(max_length=200)
     asset: str = Field(max_length=200)
     side: str = Field(max_length=6)
     amount: int = Field(sa_type=Uint256)
+
+
+class LedgerSeal(SQLModel, table=True):
+    """A link of a merchant's chain of hashes; what it covers is in `returns.sealing`.
+
+    `entry_id` is no foreign key: the seal must outlive an entry that somebody removes, to tell.
+    """
+
+    __tablename__ = "ledger_seal"
+    merchant_id: UUID = Field(foreign_key="merchant.id", primary_key=True)
+    number: int = Field(sa_type=sa.BigInteger, primary_key=True, description="from 1, no gaps")
+    entry_id: UUID = Field(unique=True)
+    postings: int = Field(description="how many the entry had")
+    content_hash: str = Field(max_length=64, description="SHA-256 of entry and postings")
+    previous_hash: str = Field(max_length=64)
+    sealed_at: datetime = Field(sa_type=UtcTime)
+    hash: str = Field(max_length=64, description="SHA-256 of everything above but the merchant")
 
 
 class IdempotencyRecord(SQLModel, table=True):

@@ -296,6 +296,55 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "credit_hold",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("captured", columns.Uint256(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "captured",
+                "released",
+                "expired",
+                name="creditholdstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("placed_by", sa.String(length=100), nullable=False),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("closed_at", columns.UtcTime(), nullable=True),
+        sa.CheckConstraint("captured <= amount", name=op.f("ck_credit_hold_within")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_credit_hold_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_hold")),
+        sa.UniqueConstraint(
+            "merchant_id", "reference", name=op.f("uq_credit_hold_merchant_id_reference")
+        ),
+    )
+    with op.batch_alter_table("credit_hold", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_credit_hold_due",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.create_index(
+            "ix_credit_hold_merchant_id_customer", ["merchant_id", "customer"], unique=False
+        )
+
+    op.create_table(
         "gas_day",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -346,6 +395,22 @@ def upgrade() -> None:
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index("ix_inbox_due", ["done_at", "due_at"], unique=False)
 
+    op.create_table(
+        "ledger_seal",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("postings", sa.Integer(), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=False),
+        sa.Column("sealed_at", columns.UtcTime(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_ledger_seal_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "number", name=op.f("pk_ledger_seal")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_ledger_seal_entry_id")),
+    )
     op.create_table(
         "list_import",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1174,6 +1239,64 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_authorization_line_id"), ["line_id"], unique=False)
 
     op.create_table(
+        "credit_lot",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("bonus", columns.Uint256(), nullable=False),
+        sa.Column("remaining", columns.Uint256(), nullable=False),
+        sa.Column("held", columns.Uint256(), nullable=False),
+        sa.Column("spent", columns.Uint256(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "spent",
+                "expired",
+                "revoked",
+                name="creditstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("cause", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("issued_by", sa.String(length=100), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=True),
+        sa.Column("reversed_at", columns.UtcTime(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "held <= remaining and remaining <= amount", name=op.f("ck_credit_lot_within")
+        ),
+        sa.ForeignKeyConstraint(
+            ["line_id"], ["return_line.id"], name=op.f("fk_credit_lot_line_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_credit_lot_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_lot")),
+        sa.UniqueConstraint("cause", name=op.f("uq_credit_lot_cause")),
+    )
+    with op.batch_alter_table("credit_lot", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_credit_lot_due",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.create_index(batch_op.f("ix_credit_lot_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(
+            "ix_credit_lot_merchant_id_customer", ["merchant_id", "customer"], unique=False
+        )
+
+    op.create_table(
         "decision",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1294,6 +1417,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("cause", sa.Uuid(), nullable=False),
         sa.Column("booked_at", columns.UtcTime(), nullable=False),
+        sa.Column("sealed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["line_id"], ["return_line.id"], name=op.f("fk_journal_entry_line_id")
         ),
@@ -1306,8 +1430,16 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("journal_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_journal_entry_line_id"), ["line_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_journal_entry_merchant_id"), ["merchant_id"], unique=False
+            "ix_journal_entry_merchant_id_booked_at", ["merchant_id", "booked_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_journal_entry_unsealed",
+            ["merchant_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
         )
 
     op.create_table(
@@ -1525,6 +1657,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "credit_use",
+        sa.Column("hold_id", sa.Uuid(), nullable=False),
+        sa.Column("lot_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("captured", columns.Uint256(), nullable=False),
+        sa.CheckConstraint("captured <= amount", name=op.f("ck_credit_use_within")),
+        sa.ForeignKeyConstraint(
+            ["hold_id"], ["credit_hold.id"], name=op.f("fk_credit_use_hold_id")
+        ),
+        sa.ForeignKeyConstraint(["lot_id"], ["credit_lot.id"], name=op.f("fk_credit_use_lot_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_credit_use_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("hold_id", "lot_id", name=op.f("pk_credit_use")),
+    )
+    with op.batch_alter_table("credit_use", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credit_use_lot_id"), ["lot_id"], unique=False)
+
+    op.create_table(
         "posting",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1543,8 +1695,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
     )
     with op.batch_alter_table("posting", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_posting_account"), ["account"], unique=False)
         batch_op.create_index(batch_op.f("ix_posting_entry_id"), ["entry_id"], unique=False)
+        batch_op.create_index(
+            "ix_posting_merchant_id_account", ["merchant_id", "account"], unique=False
+        )
 
     op.create_table(
         "review_label",
@@ -1615,10 +1769,14 @@ def downgrade() -> None:
 
     op.drop_table("review_label")
     with op.batch_alter_table("posting", schema=None) as batch_op:
+        batch_op.drop_index("ix_posting_merchant_id_account")
         batch_op.drop_index(batch_op.f("ix_posting_entry_id"))
-        batch_op.drop_index(batch_op.f("ix_posting_account"))
 
     op.drop_table("posting")
+    with op.batch_alter_table("credit_use", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_credit_use_lot_id"))
+
+    op.drop_table("credit_use")
     with op.batch_alter_table("bank_transfer", schema=None) as batch_op:
         batch_op.drop_index("ix_bank_transfer_unsent")
         batch_op.drop_index(batch_op.f("ix_bank_transfer_file_id"))
@@ -1641,7 +1799,13 @@ def downgrade() -> None:
 
     op.drop_table("leg")
     with op.batch_alter_table("journal_entry", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_journal_entry_merchant_id"))
+        batch_op.drop_index(
+            "ix_journal_entry_unsealed",
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
+        )
+        batch_op.drop_index("ix_journal_entry_merchant_id_booked_at")
+        batch_op.drop_index(batch_op.f("ix_journal_entry_line_id"))
 
     op.drop_table("journal_entry")
     with op.batch_alter_table("hold", schema=None) as batch_op:
@@ -1659,6 +1823,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_decision_line_id"))
 
     op.drop_table("decision")
+    with op.batch_alter_table("credit_lot", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_lot_merchant_id_customer")
+        batch_op.drop_index(batch_op.f("ix_credit_lot_line_id"))
+        batch_op.drop_index(
+            "ix_credit_lot_due",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.drop_table("credit_lot")
     with op.batch_alter_table("authorization", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_authorization_line_id"))
 
@@ -1751,12 +1925,22 @@ def downgrade() -> None:
         batch_op.drop_index("ix_list_import_source")
 
     op.drop_table("list_import")
+    op.drop_table("ledger_seal")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index("ix_inbox_due")
 
     op.drop_table("inbox")
     op.drop_table("idempotency_record")
     op.drop_table("gas_day")
+    with op.batch_alter_table("credit_hold", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_hold_merchant_id_customer")
+        batch_op.drop_index(
+            "ix_credit_hold_due",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.drop_table("credit_hold")
     op.drop_table("break")
     with op.batch_alter_table("bank_file", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_bank_file_merchant_id"))

@@ -69,6 +69,14 @@ SCOPE = {
     ("POST", "/v1/policies/rollback"): "policies:write",
     ("PUT", "/v1/payees/{customer}"): "payees:write",
     ("GET", "/v1/payees/{customer}"): "payees:read",
+    ("GET", "/v1/ledger/balances"): "ledger:read",
+    ("GET", "/v1/ledger/entries"): "ledger:read",
+    ("GET", "/v1/credits"): "credits:read",
+    ("POST", "/v1/credits"): "credits:write",
+    ("POST", "/v1/credits/{credit_id}/revoke"): "credits:write",
+    ("POST", "/v1/credits/holds"): "credits:spend",
+    ("POST", "/v1/credits/holds/{reference}/capture"): "credits:spend",
+    ("POST", "/v1/credits/holds/{reference}/release"): "credits:spend",
     ("GET", "/v1/relay/lanes"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
@@ -97,7 +105,18 @@ BODY: dict[str, Any] = {
     "/v1/returns/{rma}/evidence": {"line": "x", "text": "look"},
     "/v1/returns/{rma}/appeal": {"line": "x", "statement": "because"},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
+    "/v1/credits": {"customer": "ann", "currency": "USD", "amount": "1", "reason": "sorry"},
+    "/v1/credits/{credit_id}/revoke": {"reason": "by mistake"},
+    "/v1/credits/holds": {
+        "reference": "c-1",
+        "customer": "ann",
+        "currency": "USD",
+        "amount": "1",
+    },
+    "/v1/credits/holds/{reference}/capture": {},
 }
+#: What routes need to be told in their address.
+QUERY = {"/v1/ledger/entries": {"rma": "RMA-0000-0000-0"}, "/v1/credits": {"customer": "ann"}}
 #: Routes that name one case, and those that only staff and the shop may use.
 OF_A_CASE = [route for route in SCOPE if "{rma}" in route[1]]
 
@@ -122,15 +141,17 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
     body = BODY.get(path)
     if path == "/v1/returns" and method == "POST":
         body = RETURN
-    if path == "/v1/policies" and method == "GET":
+    if path in ("/v1/policies", "/v1/credits") and method == "GET":
         body = None
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
     names |= {"version": "1", "queue": "outbox", "row": str(UUID(int=1))}
     names["customer"] = "ann"
+    names |= {"reference": "c-1", "credit_id": str(UUID(int=1))}
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
-    return door.send(method, path.format(**names), key, json=body, headers=headers)
+    query = QUERY.get(path) if method == "GET" else None
+    return door.send(method, path.format(**names), key, json=body, headers=headers, params=query)
 
 
 def test_every_route_is_public_by_name_or_has_its_scope(door: Door) -> None:
