@@ -11,7 +11,19 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from api import decisions, health, metrics, pages, policies, problems, relay, reviews, v1
+from api import (
+    decisions,
+    endpoints,
+    events,
+    health,
+    metrics,
+    pages,
+    policies,
+    problems,
+    relay,
+    reviews,
+    v1,
+)
 from api.door import BodyLimit
 from api.together import Together
 from settlement.commands import opinions
@@ -38,6 +50,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     app.state.runtime = runtime or Runtime()
     app.state.desks = Desks()
+    app.state.streams = events.Streams()
     app.state.opinions = Together(partial(opinions.store, app.state.runtime))
     problems.install(app)
     # First, because routes are tried in their order: a thousand a second come here.
@@ -46,6 +59,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(reviews.router)
     app.include_router(relay.router)
     app.include_router(policies.router)
+    app.include_router(endpoints.router)
+    app.include_router(events.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

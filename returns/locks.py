@@ -1,7 +1,8 @@
 """The one place that takes row locks, always in this order:
 
 customer, order line, case, line, leg; and apart from these lane, gas day, relayed transaction;
-and a merchant's policies and its lists, which are locked alone.
+and a merchant's policies and its lists, which are locked alone; and a webhook endpoint before its
+deliveries.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -20,7 +21,15 @@ from sqlmodel import Session, SQLModel, col, select
 from returns.bulk import Among, insert_many, prepared
 from returns.errors import NotFound
 from returns.ids import new_id
-from returns.tables import Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import (
+    Lane,
+    Leg,
+    OrderLine,
+    RelayTransaction,
+    ReturnCase,
+    ReturnLine,
+    WebhookEndpoint,
+)
 from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -54,6 +63,25 @@ def lock_lists(session: Session, merchant_id: UUID) -> None:
 def lock_signals(session: Session, merchant_id: UUID) -> None:
     """Serialises what a merchant tells: each value is laid over what was told before it."""
     _lock_name(session, merchant_id, "signals")
+
+
+def lock_endpoints(session: Session, merchant_id: UUID) -> None:
+    """Serialises what a merchant does to its webhook endpoints: their number has a limit."""
+    _lock_name(session, merchant_id, "webhook endpoints")
+
+
+def lock_endpoint(session: Session, endpoint_id: UUID) -> WebhookEndpoint:
+    """Lock a webhook endpoint, always before its deliveries."""
+    return _lock(session, WebhookEndpoint, endpoint_id, "webhook endpoint")
+
+
+def try_lock_positions(session: Session) -> bool:
+    """One at a time gives events their positions; False where somebody else is at it."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    number = int.from_bytes(hashlib.sha256(b"event positions").digest()[:8], "big", signed=True)
+    taken = session.connection().execute(sa.select(sa.func.pg_try_advisory_xact_lock(number)))
+    return bool(taken.scalar_one())
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:

@@ -316,3 +316,19 @@ class ChainLevel(StrEnum):
     PROVISIONAL = "provisional"
     CONFIRMED = "confirmed"
     FINAL = "final"
+
+
+class PayloadStyle(StrEnum):
+    """What a webhook carries: names alone, or the whole case as well."""
+
+    THIN = "thin"
+    FAT = "fat"
+
+
+class DeliveryState(StrEnum):
+    """How far a webhook has got. `dead`: given up; `skipped`: its endpoint was switched off."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    SKIPPED = "skipped"

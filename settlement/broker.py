@@ -23,6 +23,7 @@ from settlement.settings import Settings
 log = logging.getLogger(__name__)
 
 OUTBOX, INBOX, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.sweep"
+WEBHOOKS = "undrop.webhooks"
 
 
 class _FileChannel(filesystem.Channel):
@@ -85,6 +86,7 @@ def make_celery(settings: Settings) -> Celery:
                 (OUTBOX, _BEAT),
                 (INBOX, _BEAT),
                 (SWEEP, _SWEEP),
+                (WEBHOOKS, _BEAT),
             )
         },
     )

@@ -161,6 +161,10 @@ class Settings(RelaySettings):
         description="shared with the processor (Standard Webhooks form)",
     )
 
+    webhook_private_targets: bool = Field(
+        default=False, description="merchants' webhooks may go to this machine: local use only"
+    )
+
     signature_seconds: int = Field(default=86_400, description="time to sign an authorization")
     reclaim_seconds: int = Field(default=7 * 86_400, description="first reclaim date")
     commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
@@ -177,6 +181,12 @@ class Settings(RelaySettings):
     def _can_top_up(self) -> Self:
         if self.relay_top_up_below and not self.treasury_key.get_secret_value():
             raise ValueError("UNDROP_TREASURY_KEY must be set where lanes are topped up")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_webhooks_out(self) -> Self:
+        if self.webhook_private_targets and self.environment != "local":
+            raise ValueError("UNDROP_WEBHOOK_PRIVATE_TARGETS is for local use only")
         return self
 
     @model_validator(mode="after")

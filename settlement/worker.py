@@ -11,7 +11,7 @@ from typing import Any
 
 from celery.signals import setup_logging
 
-from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
+from settlement.broker import INBOX, OUTBOX, SWEEP, WEBHOOKS, make_celery
 from settlement.commands import cases, reviews
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
@@ -48,3 +48,9 @@ def sweep() -> None:
     """Close what nobody signed in time; take back to review what nobody answered in time."""
     cases.expire(runtime)
     reviews.recall(runtime)
+
+
+@celery.task(name=WEBHOOKS)
+def webhooks(row_id: str | None = None) -> None:  # noqa: ARG001  (says only who asked)
+    """Tell merchants what happened."""
+    runtime.dispatcher.run()

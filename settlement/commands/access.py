@@ -31,6 +31,9 @@ SCOPES = (
     "relay:write",
     "policies:read",
     "policies:write",
+    "webhooks:read",
+    "webhooks:write",
+    "events:read",
 )
 #: About lanes, which belong to no merchant: only for who runs the installation, given by name.
 OPERATOR_SCOPES = ("relay:admin",)

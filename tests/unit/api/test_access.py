@@ -64,6 +64,18 @@ SCOPE = {
     ("POST", "/v1/policies"): "policies:write",
     ("POST", "/v1/policies/{version}/activate"): "policies:write",
     ("POST", "/v1/policies/rollback"): "policies:write",
+    ("GET", "/v1/event-kinds"): "webhooks:read",
+    ("POST", "/v1/webhook-endpoints"): "webhooks:write",
+    ("GET", "/v1/webhook-endpoints"): "webhooks:read",
+    ("PATCH", "/v1/webhook-endpoints/{endpoint_id}"): "webhooks:write",
+    ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/secret"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/test"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/replay"): "webhooks:write",
+    ("GET", "/v1/webhook-deliveries"): "webhooks:read",
+    ("POST", "/v1/webhook-deliveries/{delivery_id}/resend"): "webhooks:write",
+    ("GET", "/v1/returns/{rma}/events"): "events:read",
+    ("GET", "/v1/events/stream"): "events:read",
     ("GET", "/v1/relay/lanes"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
@@ -89,6 +101,10 @@ BODY: dict[str, Any] = {
     "/v1/reviews/{rma}/confirmation": {"line": "x", "decision": "confirm", "reason": "because"},
     "/v1/returns/{rma}/evidence": {"line": "x", "text": "look"},
     "/v1/returns/{rma}/appeal": {"line": "x", "statement": "because"},
+    "/v1/webhook-endpoints": {"url": "https://hooks.example.com/undrop"},
+    "/v1/webhook-endpoints/{endpoint_id}": {"enabled": True},
+    "/v1/webhook-endpoints/{endpoint_id}/secret": {},
+    "/v1/webhook-endpoints/{endpoint_id}/replay": {"from": {"since": "2026-03-01T00:00:00Z"}},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
 }
 #: Routes that name one case, and those that only staff and the shop may use.
@@ -120,6 +136,7 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
     names["version"] = "1"
+    names["endpoint_id"] = names["delivery_id"] = str(UUID(int=1))
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
     return door.send(method, path.format(**names), key, json=body, headers=headers)
