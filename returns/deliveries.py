@@ -152,7 +152,8 @@ def _tire(endpoint: WebhookEndpoint, failure: Failure, now: datetime) -> None:
     endpoint.failures += 1
     asked = min(failure.retry_after or 0, LONGEST_ASKED)
     rest = max(rest_after(endpoint.failures), asked)
-    endpoint.rests_until = now + timedelta(seconds=rest) if rest else None
+    # One that asked for an hour is not woken by another answer that came a moment later.
+    endpoint.rests_until = max(endpoint.rests_until or now, now + timedelta(seconds=rest))
 
 
 def _wait(delivery: WebhookDelivery, failure: Failure) -> int:

@@ -71,8 +71,8 @@ def lock_endpoints(session: Session, merchant_id: UUID) -> None:
 
 
 def lock_endpoint(session: Session, endpoint_id: UUID) -> WebhookEndpoint:
-    """Lock a webhook endpoint, always before its deliveries."""
-    return _lock(session, WebhookEndpoint, endpoint_id, "webhook endpoint")
+    """Lock a webhook endpoint, always before its deliveries; new ones can be made meanwhile."""
+    return _lock(session, WebhookEndpoint, endpoint_id, "webhook endpoint", key_share=True)
 
 
 def try_lock_positions(session: Session) -> bool:
@@ -221,12 +221,14 @@ def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
         session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
-def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+def _lock(
+    session: Session, table: type[Row], key: UUID, what: str, *, key_share: bool = False
+) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.
     query = (
         select(table)
         .where(sa.inspect(table).primary_key[0] == key)
-        .with_for_update()
+        .with_for_update(key_share=key_share)
         .execution_options(populate_existing=True)
     )
     row = session.exec(query).one_or_none()

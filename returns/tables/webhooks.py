@@ -12,6 +12,7 @@ from returns.words import DeliveryState, PayloadStyle
 
 _NOT_DELETED = sa.text("deleted_at IS NULL")
 _PENDING = sa.text("state = 'pending'")
+_DEAD = sa.text("state = 'dead'")
 
 
 class WebhookEndpoint(SQLModel, table=True):
@@ -80,12 +81,20 @@ class WebhookDelivery(SQLModel, table=True):
             sqlite_where=_PENDING,
         ),
         sa.Index("ix_webhook_delivery_newest", "merchant_id", "id"),
+        sa.Index(
+            "ix_webhook_delivery_dead",
+            "merchant_id",
+            "id",
+            postgresql_where=_DEAD,
+            sqlite_where=_DEAD,
+        ),
     )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     endpoint_id: UUID = Field(foreign_key="webhook_endpoint.id")
     event_id: UUID | None = Field(default=None, foreign_key="event.id")
-    case_id: UUID | None = Field(default=None, foreign_key="return_case.id")
+    #: The event's. Without a foreign key: its check would wait for whoever moves the case.
+    case_id: UUID | None = None
     sequence: int | None = None
     kind: str = Field(max_length=64)
     state: DeliveryState = Field(sa_type=word(DeliveryState))

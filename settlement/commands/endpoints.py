@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
@@ -59,7 +61,7 @@ def create(runtime: Runtime, caller: Caller, asked: EndpointIn) -> dict[str, Any
         session.add(endpoint)
         session.flush()
         secret = _new_secret(session, runtime.sealer, endpoint, now)
-        _note(session, caller, endpoint, "webhook.create", url, now)
+        _note(session, caller, endpoint, "webhook.create", _host(url), now)
         return {**endpoint_view(session, endpoint, now), "secret": secret}
 
 
@@ -81,11 +83,10 @@ def change(
         endpoint = _locked(session, caller, endpoint_id)
         if url is not None and url != endpoint.url:
             _check_new(session, caller.merchant_id, url)
-            endpoint.url = url
+            endpoint.url, endpoint.failures, endpoint.rests_until = url, 0, None
         _describe(endpoint, asked)
         _switch(session, endpoint, asked.enabled, now)
-        changed = asked.model_dump_json(exclude_unset=True)
-        _note(session, caller, endpoint, "webhook.change", changed, now)
+        _note(session, caller, endpoint, "webhook.change", _told(asked, url), now)
         return endpoint_view(session, endpoint, now)
 
 
@@ -97,7 +98,7 @@ def delete(runtime: Runtime, caller: Caller, endpoint_id: str) -> None:
         deliveries.switch_off(session, endpoint, "it was deleted", now)
         endpoint.deleted_at = now
         _forget_secrets(session, endpoint.id)
-        _note(session, caller, endpoint, "webhook.delete", endpoint.url, now)
+        _note(session, caller, endpoint, "webhook.delete", _host(endpoint.url), now)
 
 
 def rotate(
@@ -183,6 +184,16 @@ def _describe(endpoint: WebhookEndpoint, asked: EndpointChangeIn) -> None:
         endpoint.kinds = _kinds(asked.kinds)
     if asked.payload is not None:
         endpoint.style = asked.payload
+
+
+def _told(asked: EndpointChangeIn, url: str | None) -> str:
+    """What was changed, for the audit. Of addresses the host alone: the rest may be a secret."""
+    changed = asked.model_dump(mode="json", exclude_none=True)
+    return json.dumps(changed if url is None else changed | {"url": _host(url)})
+
+
+def _host(url: str) -> str:
+    return httpx.URL(url).host
 
 
 def _switch(

@@ -6,6 +6,7 @@ What counts is the IP address that is connected to, whatever the name looks like
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -18,6 +19,8 @@ from returns.errors import WebhookTargetRefused
 Resolver = Callable[[str, int], Sequence[str]]
 
 _MAX_URL = 1000
+#: Names as in RFC 1123, in the form in which they are asked for (IDNA), and IPv4 addresses.
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII)
 _HTTPS = 443
 #: Below are services of the system; above, TLS keeps a webhook from being read as something else.
 _FIRST_FREE_PORT = 1024
@@ -117,10 +120,13 @@ def _read(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as fault:
         raise WebhookTargetRefused(problem="it is not an address") from fault
-    if not url.host or url.port == 0 or len(str(url)) > _MAX_URL:
+    host = url.raw_host.decode("ascii", "replace")
+    is_host = _HOST.fullmatch(host) or (":" in host and _parsed(host))
+    if not is_host or not 0 < _port(url) < 2**16 or len(str(url)) > _MAX_URL:
         raise WebhookTargetRefused(problem="it is not an address")
     return url
 
 
 def _port(url: httpx.URL) -> int:
-    return url.port or (_HTTPS if url.scheme == "https" else 80)
+    usual = _HTTPS if url.scheme == "https" else 80
+    return usual if url.port is None else url.port

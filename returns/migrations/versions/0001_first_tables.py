@@ -1448,9 +1448,6 @@ def upgrade() -> None:
         sa.Column("last_status", sa.Integer(), nullable=True),
         sa.Column("last_error", sa.String(length=300), nullable=True),
         sa.ForeignKeyConstraint(
-            ["case_id"], ["return_case.id"], name=op.f("fk_webhook_delivery_case_id")
-        ),
-        sa.ForeignKeyConstraint(
             ["endpoint_id"], ["webhook_endpoint.id"], name=op.f("fk_webhook_delivery_endpoint_id")
         ),
         sa.ForeignKeyConstraint(
@@ -1465,6 +1462,13 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_webhook_delivery_dead",
+            ["merchant_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
         batch_op.create_index(
             "ix_webhook_delivery_due",
             ["endpoint_id", "due_at"],
@@ -1497,6 +1501,11 @@ def downgrade() -> None:
             "ix_webhook_delivery_due",
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index(
+            "ix_webhook_delivery_dead",
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
         )
 
     op.drop_table("webhook_delivery")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import hooks
 import pytest
@@ -116,11 +118,18 @@ class TestChanging:
         return door.send("PATCH", f"/v1/webhook-endpoints/{made['id']}", json=body)
 
     def test_changes_what_is_named_and_nothing_else(self, door: Door, post: FakePost) -> None:
-        made = register(door, description="ours")
+        made = register(door, URL + "?token=hidden", description="ours")
         changed = self.change(door, made, kinds=["return.line.denied"], url=URL + "/new").json()
         expected = {**made, "kinds": ["return.line.denied"], "url": URL + "/new"}
         del expected["secret"]
         assert changed == expected
+        noted = [
+            row.reason for row in door.desk.rows(AuditRow, AuditRow.subject_id == UUID(made["id"]))
+        ]
+        assert noted[0] == "hooks.example.com"
+        assert json.loads(noted[1]) == {
+            "kinds": ["return.line.denied"], "url": "hooks.example.com",
+        }  # fmt: skip
 
     @pytest.mark.parametrize(
         ("body", "code"),

@@ -187,14 +187,23 @@ def test_an_endpoint_that_fails_again_and_again_rests_as_a_whole(
     rests = []
     for row in claim(desk, endpoint, in_flight=6):
         fail(desk, row)
-        until = of(desk).rests_until
-        rests.append(None if until is None else int((until - desk.clock()).total_seconds()))
-    assert rests == [None, None, 2, 4, 8, 16]
+        rests.append(int((of(desk).rests_until - desk.clock()).total_seconds()))
+    assert rests == [0, 0, 2, 4, 8, 16]
     assert deliveries.rest_after(1000) == deliveries.LONGEST_REST
     desk.clock.move(seconds=15)
     assert with_work(desk) == []
     desk.clock.move(seconds=1)
     assert with_work(desk) == [endpoint]
+
+
+def test_a_rest_that_was_asked_for_is_not_cut_short_by_another_failure(
+    desk: Desk, endpoint: UUID
+) -> None:
+    happen(desk, cases=2)
+    one, other = claim(desk, endpoint)
+    fail(desk, one, Failure("busy", 503, 3600))
+    fail(desk, other)
+    assert of(desk).rests_until == desk.clock() + timedelta(hours=1)
 
 
 def test_what_is_taken_ends_the_rest(desk: Desk, endpoint: UUID) -> None:
