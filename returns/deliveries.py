@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from returns import locks
+from returns.columns import table_of
 from returns.errors import LeaseLost
 from returns.tables import WebhookDelivery, WebhookEndpoint
 from returns.words import DeliveryState
@@ -28,7 +29,14 @@ LONGEST_ASKED = 6 * 3600
 #: Failures in a row that an endpoint may have before it rests, and seconds of its longest rest.
 BEFORE_REST, LONGEST_REST = 3, 300
 
-_PENDING = col(WebhookDelivery.state) == DeliveryState.PENDING
+
+def is_in(state: DeliveryState, table: type[WebhookDelivery] = WebhookDelivery) -> Any:
+    """Whether a delivery is in a state, written out: the indexes are of such rows alone."""
+    kind = table_of(WebhookDelivery).c.state.type
+    return col(table.state) == sa.literal(state, kind, literal_execute=True)
+
+
+_PENDING = is_in(DeliveryState.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ def claim(
     waits = sa.exists().where(
         col(earlier.endpoint_id) == WebhookDelivery.endpoint_id,
         col(earlier.case_id) == WebhookDelivery.case_id,
-        col(earlier.state) == DeliveryState.PENDING,
+        is_in(DeliveryState.PENDING, earlier),
         col(earlier.sequence) < col(WebhookDelivery.sequence),
     )
     query = (
@@ -163,14 +171,12 @@ def _wait(delivery: WebhookDelivery, failure: Failure) -> int:
 
 def _is_due(table: type[WebhookDelivery], now: datetime) -> tuple[Any, ...]:
     free = sa.or_(col(table.lease_until).is_(None), col(table.lease_until) < now)
-    return (col(table.state) == DeliveryState.PENDING, col(table.due_at) <= now, free)
+    return (is_in(DeliveryState.PENDING, table), col(table.due_at) <= now, free)
 
 
 def _on_their_way(session: Session, endpoint_id: UUID, now: datetime) -> int:
     query = select(sa.func.count()).where(
-        WebhookDelivery.endpoint_id == endpoint_id,
-        _PENDING,
-        col(WebhookDelivery.lease_until) >= now,
+        WebhookDelivery.endpoint_id == endpoint_id, col(WebhookDelivery.lease_until) >= now
     )
     return session.exec(query).one()
 

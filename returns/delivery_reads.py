@@ -9,8 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from returns.deliveries import is_in
 from returns.errors import NotFound
-from returns.tables import ReturnCase, WebhookDelivery, WebhookEndpoint, WebhookSecret
+from returns.tables import Event, ReturnCase, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from returns.words import DeliveryState
 
 DEFAULT_PAGE, MAX_PAGE = 50, 200
@@ -81,7 +82,7 @@ def page(
     if endpoint_id is not None:
         conditions.append(WebhookDelivery.endpoint_id == endpoint_id)
     if state is not None:
-        conditions.append(WebhookDelivery.state == state)
+        conditions.append(is_in(state))
     if cursor is not None:
         conditions.append(col(WebhookDelivery.id) < cursor)
     query = (
@@ -120,6 +121,18 @@ def rma_of(session: Session, row: WebhookDelivery) -> str | None:
     """The case that a delivery is about; None for a ping."""
     case = None if row.case_id is None else session.get(ReturnCase, row.case_id)
     return None if case is None else case.rma
+
+
+def waiting(session: Session) -> dict[str, int]:
+    """Events that have no position yet, and deliveries that are pending or were given up."""
+    unplaced = select(sa.func.count()).where(col(Event.position).is_(None))
+    by_state = {
+        state: session.exec(select(sa.func.count()).where(is_in(state))).one()
+        for state in (DeliveryState.PENDING, DeliveryState.DEAD)
+    }
+    return {"event": session.exec(unplaced).one()} | {
+        f"webhook_{state.value}": count for state, count in by_state.items()
+    }
 
 
 def _id(text: str, what: str) -> UUID:

@@ -12,6 +12,7 @@ from returns.words import DeliveryState, PayloadStyle
 
 _NOT_DELETED = sa.text("deleted_at IS NULL")
 _PENDING = sa.text("state = 'pending'")
+_LEASED = sa.text("lease_until IS NOT NULL")
 _DEAD = sa.text("state = 'dead'")
 
 
@@ -68,8 +69,16 @@ class WebhookDelivery(SQLModel, table=True):
             "ix_webhook_delivery_due",
             "endpoint_id",
             "due_at",
+            "id",
             postgresql_where=_PENDING,
             sqlite_where=_PENDING,
+        ),
+        sa.Index(
+            "ix_webhook_delivery_leased",
+            "endpoint_id",
+            "lease_until",
+            postgresql_where=_LEASED,
+            sqlite_where=_LEASED,
         ),
         # What an event waits for: earlier ones of its case.
         sa.Index(

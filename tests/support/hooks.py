@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ class Receiver:
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
+def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """An HTTP server at 127.0.0.1 that keeps what it is sent."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -127,9 +128,19 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """A client that went away, or did not like the certificate."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
+    scheme = "http" if tls is None else "https"
+    if tls is not None:
+        # The handshake is the connection's own thread's: one that fails ends nothing else.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    found = Receiver(f"{scheme}://127.0.0.1:{server.server_port}/hook")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -1471,10 +1471,17 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_webhook_delivery_due",
-            ["endpoint_id", "due_at"],
+            ["endpoint_id", "due_at", "id"],
             unique=False,
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index(
+            "ix_webhook_delivery_leased",
+            ["endpoint_id", "lease_until"],
+            unique=False,
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
         )
         batch_op.create_index("ix_webhook_delivery_newest", ["merchant_id", "id"], unique=False)
         batch_op.create_index(
@@ -1497,6 +1504,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("state = 'pending'"),
         )
         batch_op.drop_index("ix_webhook_delivery_newest")
+        batch_op.drop_index(
+            "ix_webhook_delivery_leased",
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_webhook_delivery_due",
             postgresql_where=sa.text("state = 'pending'"),
