@@ -17,7 +17,9 @@ from api import (
     events,
     health,
     metrics,
+    operations,
     pages,
+    payees,
     policies,
     problems,
     relay,
@@ -61,6 +63,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(policies.router)
     app.include_router(endpoints.router)
     app.include_router(events.router)
+    app.include_router(operations.router)
+    app.include_router(payees.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

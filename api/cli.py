@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress
 
 from api import (
+    cli_bank,
     cli_decisions,
     cli_doctor,
     cli_import,
@@ -49,6 +50,7 @@ app.command("backtest")(cli_decisions.backtest)
 app.command("doctor")(cli_doctor.examine)
 imports.command("list")(cli_import.import_list)
 imports.command("lists")(cli_import.show_lists)
+app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relay.app, name="relay")

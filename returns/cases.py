@@ -42,7 +42,7 @@ def advance(
     case, line = locks.lock_line(session, line_id)
     lifecycle.check_move(line.state, to)
     before, line.state = line.state, to
-    line.open = to not in lifecycle.REOPENABLE
+    line.open = lifecycle.holds_purchase(to, line.disposition)
     line.updated_at = now
     line.due_at = _due_at(to, now, due_at)
     _record(session, case, line, before.value, actor, reason, details or {}, now)

@@ -109,6 +109,11 @@ class FileInvalid(BadInput):
     next_step = "Mend the file and import it again; rows already imported are recognised."
 
 
+class ChargesInvalid(BadInput):
+    sentence = "The charges do not fit the order's prices: {problem}."
+    next_step = "Correct the charges; nothing was stored."
+
+
 class WatchRefused(BadInput):
     sentence = "{address} cannot be watched: {problem}."
     next_step = "Check address, kind and block; nothing was changed."
@@ -178,6 +183,11 @@ class WebhookRefused(NotAllowed):
     status = 401
     sentence = "The webhook's signature or time stamp is not valid."
     next_step = "Check the shared secret and the clock of the sender."
+
+
+class WebhookNotOurs(NotAllowed):
+    sentence = "The webhook is genuine, but about {problem}: nothing was done with it."
+    next_step = "Send events of this account alone to this address."
 
 
 class Conflict(UndropError):
@@ -373,6 +383,41 @@ class WebhookDeliveryPending(Conflict):
     next_step = "Wait for its answer; nothing was changed."
 
 
+class BankAccountMissing(Conflict):
+    sentence = "The merchant has no bank account here to pay from."
+    next_step = "Set it with 'undrop bank account'; the transfers wait."
+
+
+class StatusFileKnown(Conflict):
+    sentence = "The status file {message} was taken in already, at {at} by {by}."
+    next_step = "Nothing to do: what it says is in the books."
+
+
+class StatusFileRefused(Conflict):
+    sentence = "The status file {message} is not taken in: {problem}."
+    next_step = "Clear it with the bank; nothing of the file was taken in."
+
+
+class QuoteExpired(Conflict):
+    sentence = "The quote of {amount} for {paid} was good until {expires}."
+    next_step = "Ask for it again; nothing was paid under it."
+
+
+class QuoteUsed(Conflict):
+    sentence = "The quote of {amount} for {paid} was used already, at {at}."
+    next_step = "See what was paid under it; a quote is used once."
+
+
+class QuoteDiffers(Conflict):
+    sentence = "A quote of {paid} was asked for here before, and now of {asked}."
+    next_step = "Ask for another payout's quote under that payout's own id."
+
+
+class RateSlipped(Conflict):
+    sentence = "{paid} was quoted at {before} and would now be {after}: more than {limit} apart."
+    next_step = "Have a person accept the new amount, or wait and ask again."
+
+
 class Unavailable(UndropError):
     status = 503
     next_step = "Try again in a moment with the same Idempotency-Key."
@@ -399,6 +444,16 @@ class KeystoreLocked(Unavailable):
 
 class ProcessorUnavailable(Unavailable):
     sentence = "The payment processor {processor} does not answer."
+
+
+class ProcessorMisconfigured(ProcessorUnavailable):
+    sentence = "The payment processor {processor} cannot be used: {problem}."
+    next_step = "Mend {setting}; nothing was moved, and payouts wait until then."
+
+
+class RateUnavailable(Unavailable):
+    sentence = "There is no rate of {pair} to go by: {problem}."
+    next_step = "Wait for the source of rates, or name another one; nothing was converted."
 
 
 class StorageUnavailable(Unavailable):

@@ -17,6 +17,7 @@ from returns.tables import JournalEntry, Posting, ReturnLine
 SALES_RETURNS = "sales_returns"
 REFUNDS_PAYABLE = "refunds_payable"
 CREDIT_BONUSES = "credit_bonuses"
+CHARGEBACKS = "chargebacks"
 FLOAT = "float"
 CUSTOMERS = "tokens_with_customers"
 ESCROW = "tokens_in_escrow"

@@ -1,7 +1,7 @@
 """The life of a return line, as one table. Pure: what may follow what, and nothing else."""
 
 from returns.errors import MoveNotAllowed
-from returns.words import LineState
+from returns.words import Disposition, LineState
 
 S = LineState
 
@@ -84,6 +84,16 @@ _PRECEDENCE = (
     S.EXPIRED,
     S.DENIED,
 )
+
+
+def holds_purchase(state: LineState, disposition: Disposition) -> bool:
+    """Whether no other return of the same purchase may be open beside a line.
+
+    Where the customer keeps the token it may still be returned, for what is left of its price.
+    """
+    if disposition is Disposition.KEEP and state in GRANTED:
+        return False
+    return state not in REOPENABLE
 
 
 def check_move(state: LineState, to: LineState) -> None:

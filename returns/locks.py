@@ -1,8 +1,8 @@
 """The one place that takes row locks, always in this order:
 
-customer, order line, case, line, leg; and apart from these lane, gas day, relayed transaction;
-and a merchant's policies and its lists, which are locked alone; and a webhook endpoint before its
-deliveries.
+customer, order line, case, line, payments, leg; and apart from these lane, gas day, relayed
+transaction; and a merchant's policies, its lists and its bank files, which are locked alone;
+and a webhook endpoint before its deliveries.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -25,6 +25,7 @@ from returns.tables import (
     Lane,
     Leg,
     OrderLine,
+    Payment,
     RelayTransaction,
     ReturnCase,
     ReturnLine,
@@ -33,6 +34,9 @@ from returns.tables import (
 from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
+
+#: What a session has locked: one is opened for each transaction (`returns.db`).
+_HELD = "locked rows"
 
 
 def lock_customer(session: Session, merchant_id: UUID, customer: str) -> None:
@@ -60,6 +64,11 @@ def lock_lists(session: Session, merchant_id: UUID) -> None:
     _lock_name(session, merchant_id, "lists")
 
 
+def lock_bank(session: Session, merchant_id: UUID) -> None:
+    """Serialises a merchant's bank files: a transfer goes into one, an answer is taken in once."""
+    _lock_name(session, merchant_id, "bank")
+
+
 def lock_signals(session: Session, merchant_id: UUID) -> None:
     """Serialises what a merchant tells: each value is laid over what was told before it."""
     _lock_name(session, merchant_id, "signals")
@@ -72,7 +81,7 @@ def lock_endpoints(session: Session, merchant_id: UUID) -> None:
 
 def lock_endpoint(session: Session, endpoint_id: UUID) -> WebhookEndpoint:
     """Lock a webhook endpoint, always before its deliveries; new ones can be made meanwhile."""
-    return _lock(session, WebhookEndpoint, endpoint_id, "webhook endpoint", key_share=True)
+    return _take(session, WebhookEndpoint, endpoint_id, "webhook endpoint", key_share=True)
 
 
 def try_lock_positions(session: Session) -> bool:
@@ -107,6 +116,13 @@ def lock_case_lines(session: Session, case_id: UUID) -> list[ReturnLine]:
         lock_order_line(session, order_line_id)
     _lock(session, ReturnCase, case_id, "return")
     return [_lock(session, ReturnLine, line.id, "return line") for line in lines]
+
+
+def lock_payments(session: Session, order_id: UUID) -> list[Payment]:
+    """Lock what was paid for an order: its lines share it, and each counts what the others take."""
+    query = select(Payment).where(Payment.order_id == order_id).order_by(col(Payment.id))
+    fresh = query.execution_options(populate_existing=True)
+    return list(session.exec(for_update(fresh)))
 
 
 def lock_leg(session: Session, leg_id: UUID) -> Leg:
@@ -200,6 +216,13 @@ def lock_relay(session: Session, relay_id: UUID) -> RelayTransaction:
     return _lock(session, RelayTransaction, relay_id, "relayed transaction")
 
 
+def find_work(session: Session, table: type[Row], row_id: UUID) -> Row | None:
+    """Lock a row of outbox or inbox, apart from all others; None if there is none."""
+    query = select(table).where(sa.inspect(table).primary_key[0] == row_id)
+    found: Row | None = session.exec(for_update(query)).one_or_none()
+    return found
+
+
 def for_update(query: Any) -> Any:
     """Lock every row that a query finds, waiting for each."""
     return query.with_for_update()
@@ -221,7 +244,15 @@ def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
         session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
-def _lock(
+def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+    """Lock a row until the transaction ends; what it has locked already is as it left it."""
+    held: dict[tuple[type[Row], UUID], Row] = session.info.setdefault(_HELD, {})
+    if (table, key) not in held:
+        held[table, key] = _take(session, table, key, what)
+    return held[table, key]
+
+
+def _take(
     session: Session, table: type[Row], key: UUID, what: str, *, key_share: bool = False
 ) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.

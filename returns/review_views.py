@@ -246,6 +246,7 @@ def proposal_view(row: Proposal) -> dict[str, Any]:
         "reason": row.reason,
         "remedy": row.remedy.value,
         "amount": amount_view(row.amount, row.currency),
+        "keep": row.keep,
         "limit": amount_view(row.approval_limit, row.currency),
         "abuse": row.abuse,
     }

@@ -26,9 +26,11 @@ ALLOWED_PAIRS: frozenset[tuple[Remedy, Disposition]] = frozenset(
     {
         (Remedy.FIAT_REFUND, Disposition.VAULT),
         (Remedy.FIAT_REFUND, Disposition.BURN),
+        (Remedy.FIAT_REFUND, Disposition.KEEP),
         (Remedy.CRYPTO_REFUND, Disposition.VAULT),
         (Remedy.STORE_CREDIT, Disposition.VAULT),
         (Remedy.STORE_CREDIT, Disposition.BURN),
+        (Remedy.STORE_CREDIT, Disposition.KEEP),
         (Remedy.NOTHING, Disposition.KEEP),
         (Remedy.NOTHING, Disposition.RELEASE),
     }
@@ -50,6 +52,34 @@ class Tender(StrEnum):
     WALLET = "wallet"
     BANK = "bank"
     GIFT_CARD = "gift_card"
+    STORE_CREDIT = "store_credit"
+
+
+#: The remedy that gives a tender back the way it came.
+ORIGINAL: dict[Tender, Remedy] = {
+    Tender.CARD: Remedy.FIAT_REFUND,
+    Tender.BANK: Remedy.FIAT_REFUND,
+    Tender.WALLET: Remedy.CRYPTO_REFUND,
+    Tender.GIFT_CARD: Remedy.STORE_CREDIT,
+    Tender.STORE_CREDIT: Remedy.STORE_CREDIT,
+}
+
+#: Tenders that a payment processor gives back; the others are credit of our own, or the chain's.
+BY_PROCESSOR = (Tender.CARD, Tender.BANK)
+
+
+class Split(StrEnum):
+    """In which order the tenders of a purchase are given back, where it was paid by several."""
+
+    PROPORTIONAL = "proportional"
+    MONEY_FIRST = "money_first"
+    CREDIT_FIRST = "credit_first"
+
+
+class Fallback(StrEnum):
+    """What becomes of a refund whose payment method does not exist any more."""
+
+    PERSON = "person"
     STORE_CREDIT = "store_credit"
 
 
@@ -165,6 +195,10 @@ class LegState(StrEnum):
     FINAL = "final"
     FAILED = "failed"
     COMPENSATED = "compensated"
+
+
+#: States in which the books take an effect for certain.
+DONE = (LegState.CONFIRMED, LegState.FINAL)
 
 
 class RefundStatus(StrEnum):
@@ -332,3 +366,35 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     SKIPPED = "skipped"
+
+
+class ChargeKind(StrEnum):
+    """What the price of a token is made of."""
+
+    ITEM = "item"
+    TAX = "tax"
+    ROYALTY = "royalty"
+    PLATFORM_FEE = "platform_fee"
+    GAS = "gas"
+
+
+class CostBearer(StrEnum):
+    """Who pays in the end for a part of a refund."""
+
+    MERCHANT = "merchant"
+    CUSTOMER = "customer"
+    PLATFORM = "platform"
+    CREATOR = "creator"
+
+
+class RatePolicy(StrEnum):
+    """At which rate a refund in another currency is worth what was paid.
+
+    `lower` pays the lower value of the two, at purchase and now; `stable` pays what it was worth
+    in fiat at purchase, in a stable coin of that currency.
+    """
+
+    THEN = "then"
+    NOW = "now"
+    LOWER = "lower"
+    STABLE = "stable"

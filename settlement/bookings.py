@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from returns import ledger
 from returns.ids import token_asset
 from returns.ledger import Move
 from returns.tables import JournalEntry, Leg, Order, OrderLine, Payment, ReturnCase, ReturnLine
-from returns.words import LegKind
+from returns.words import LegKind, Remedy
 
 _TOKEN_MOVES = {
     LegKind.DEPOSIT: (ledger.CUSTOMERS, ledger.ESCROW),
@@ -105,26 +105,26 @@ def _token_move(session: Session, line: ReturnLine, source: str, target: str) ->
 
 
 def _money_moves(session: Session, line: ReturnLine, leg: Leg) -> list[Move]:
-    source = _payer(session, line, leg.kind)
+    source = _payer(session, line, leg)
     if source is None:
         return []
     paid = [Move(source, ledger.REFUNDS_PAYABLE, leg.currency, leg.amount)]
-    if leg.kind is LegKind.CREDIT and line.bonus:
+    if leg.kind is LegKind.CREDIT and line.remedy is Remedy.STORE_CREDIT and line.bonus:
         # Apart from the refund: it is no money that came in, and has no ceiling there.
         paid.append(Move(source, ledger.REFUNDS_PAYABLE, leg.currency, line.bonus))
     return paid
 
 
-def _payer(session: Session, line: ReturnLine, kind: LegKind) -> str | None:
+def _payer(session: Session, line: ReturnLine, leg: Leg) -> str | None:
     """The account that a payout leg pays from; None for a leg that pays nothing."""
-    order_id = session.get_one(ReturnCase, line.case_id).order_id
-    match kind:
+    match leg.kind:
         case LegKind.SWAP:
             return ledger.FLOAT
         case LegKind.PROCESSOR_REFUND:
-            paid = session.exec(select(Payment).where(Payment.order_id == order_id)).one()
+            paid = session.get_one(Payment, leg.payment_id)
             return ledger.processor_account(paid.processor)
         case LegKind.CREDIT:
+            order_id = session.get_one(ReturnCase, line.case_id).order_id
             return ledger.credit_account(session.get_one(Order, order_id).customer)
         case _:
             return None

@@ -15,6 +15,7 @@ from time import monotonic_ns
 from typing import Any
 
 from celery import Celery
+from kombu import Queue
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, filesystem
 
@@ -24,6 +25,11 @@ log = logging.getLogger(__name__)
 
 OUTBOX, INBOX, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.sweep"
 WEBHOOKS = "undrop.webhooks"
+
+#: Queues by what waits in them: a worker takes from all, or from those named with `-Q`.
+MONEY, CHAIN, MESSAGES, MAINTENANCE = "money", "chain", "messages", "maintenance"
+#: Facts of processors come in with those of the chain.
+_QUEUE_OF = {OUTBOX: MONEY, INBOX: CHAIN, SWEEP: MAINTENANCE}
 
 
 class _FileChannel(filesystem.Channel):
@@ -71,6 +77,9 @@ def make_celery(settings: Settings) -> Celery:
     app = Celery("undrop", broker=settings.broker_url or "undrop-files://")
     app.conf.update(
         task_ignore_result=True,
+        task_queues=[Queue(name) for name in (MONEY, CHAIN, MESSAGES, MAINTENANCE)],
+        task_default_queue=MAINTENANCE,
+        task_routes={task: {"queue": queue} for task, queue in _QUEUE_OF.items()},
         task_acks_late=True,
         task_soft_time_limit=60,
         task_time_limit=90,
@@ -92,6 +101,9 @@ def make_celery(settings: Settings) -> Celery:
     )
     if not settings.broker_url:
         app.conf.broker_transport_options = _file_broker(settings.home / "broker")
+    elif settings.broker_url.startswith("redis"):
+        # A wake-up is over long before it would be given to somebody else.
+        app.conf.broker_transport_options = {"visibility_timeout": 10 * app.conf.task_time_limit}
     return app
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from returns import work
 from returns.errors import LeaseLost, UndropError
-from returns.tables import InboxItem, Leg, OutboxItem, Payment, ReturnCase, ReturnLine
+from returns.tables import InboxItem, Leg, OutboxItem, Payment
 from settlement import inbox, payouts
 from settlement.runtime import Runtime
 
@@ -92,11 +92,5 @@ def _send_out(runtime: Runtime, item: OutboxItem) -> None:
 
 def _processor_of(session: Session, item: OutboxItem) -> str:
     """The processor that took the payment gives it back."""
-    query = (
-        select(Payment.processor)
-        .join(ReturnCase, col(ReturnCase.order_id) == Payment.order_id)
-        .join(ReturnLine, col(ReturnLine.case_id) == ReturnCase.id)
-        .join(Leg, col(Leg.line_id) == ReturnLine.id)
-        .where(Leg.id == item.subject_id)
-    )
-    return session.exec(query).one()
+    query = select(Payment.processor).join(Leg, col(Leg.payment_id) == Payment.id)
+    return session.exec(query.where(Leg.id == item.subject_id)).one()

@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
 from returns.errors import RefundAboveRemainder
 from returns.remainder import check_remainder
-from returns.tables import Hold, ReturnLine
+from returns.tables import Hold, Leg, ReturnCase, ReturnLine
 from returns.words import HoldState, LineState
+from settlement import disputes, plans, tenders
 from settlement.plans import Terms
 
 #: The token is the merchant's or gone: a refund that failed later is paid without a race.
 _TAKEN = (HoldState.SETTLED, HoldState.BURNED)
 
 
-def payout_obstacle(session: Session, terms: Terms, line: ReturnLine, now: datetime) -> str | None:
-    """Why the payout must not start: not due, too little time, or more than what is left."""
-    hold = session.get(Hold, line.id)
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a payout must not start now; `passes` where waiting may remove it."""
+
+    problem: str
+    passes: bool = False
+
+
+def payout_obstacle(
+    session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime
+) -> Obstacle | None:
+    """Why the payout must not start: not due, too little time, disputed, more than what is left."""
     if line.state is not LineState.SETTLING:
-        return f"the line is {line.state.value}"
+        return Obstacle(f"the line is {line.state.value}")
+    problem = _hold_problem(session, terms, line, now)
+    if problem is not None:
+        return Obstacle(problem)
+    if leg.payment_id is not None and disputes.is_open(session, leg):
+        return Obstacle("the payment is disputed: its bank has the money until that is over", True)
+    try:
+        check_remainder(session, line)
+        _check_payment(session, line, leg)
+    except RefundAboveRemainder as above:
+        return Obstacle(str(above))
+    return None
+
+
+def _hold_problem(session: Session, terms: Terms, line: ReturnLine, now: datetime) -> str | None:
+    if not plans.moves_token(line.remedy, line.disposition):
+        return None
+    hold = session.get(Hold, line.id)
     if hold is None or hold.state not in (HoldState.COMMITTED, *_TAKEN):
         return "the hold is not committed"
     late = hold.reclaim_after - now <= terms.processor_worst_case
     if hold.state is HoldState.COMMITTED and late:
         return "the holder could reclaim the token before the refund is certain"
-    try:
-        check_remainder(session, line)
-    except RefundAboveRemainder as above:
-        return str(above)
     return None
+
+
+def _check_payment(session: Session, line: ReturnLine, leg: Leg) -> None:
+    """What is left of the payment: several lines share it, and a chargeback takes from it."""
+    if leg.payment_id is None:
+        return
+    order_id = session.get_one(ReturnCase, line.case_id).order_id
+    left = tenders.lock_left(session, order_id, besides_leg=leg.id)[leg.payment_id]
+    if leg.amount > left:
+        raise RefundAboveRemainder(requested=leg.amount, remaining=left)

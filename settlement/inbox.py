@@ -18,9 +18,10 @@ from returns import locks
 from returns.ids import from_bytes32
 from returns.tables import Block, Chain, ChainEvent, InboxItem, Leg, ReturnLine
 from returns.words import ChainLevel, LegKind
-from settlement import legs, sales
-from settlement.legs import Sighting
+from settlement import disputes, legs, refunds, sales, sightings
 from settlement.plans import Terms
+from settlement.processors.base import ProcessorDispute, ProcessorRefund
+from settlement.sightings import Sighting
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,10 @@ def _chain_shows(level: ChainLevel) -> Callable[..., None]:
         chain_id = terms.deployment.chain_id
         holds.record(session, line, event["name"], event["args"], chain_id, now)
         if event["name"] == "Reclaimed":
-            legs.reclaimed(session, line.id, now)
+            sightings.reclaimed(session, line.id, now)
         kind = LEG_OF_EVENT.get(event["name"])
         if kind is not None:
-            legs.observed(session, terms, line.id, kind, level, _sighting(event), now)
+            sightings.observed(session, terms, line.id, kind, level, _sighting(event), now)
 
     return shown
 
@@ -67,9 +68,9 @@ def _chain_undid(session: Session, terms: Terms, event: dict[str, Any], now: dat
         return
     holds.undo(session, line, event["name"], now)
     if event["name"] == "Reclaimed":
-        legs.unreclaimed(session, line.id, now)
+        sightings.unreclaimed(session, line.id, now)
     if kind is not None:
-        legs.undone(session, line.id, kind, _sighting(event), now)
+        sightings.undone(session, line.id, kind, _sighting(event), now)
 
 
 def _chain_sold(
@@ -92,7 +93,7 @@ def _is_late(session: Session, terms: Terms, line: ReturnLine, event: dict[str, 
     kind = LEG_OF_EVENT.get(event["name"])
     if kind is None:
         return _stands_elsewhere(session, terms, event)
-    return legs.is_elsewhere(session, line.id, kind, event["block_hash"])
+    return sightings.is_elsewhere(session, line.id, kind, event["block_hash"])
 
 
 def _stands_elsewhere(session: Session, terms: Terms, event: dict[str, Any]) -> bool:
@@ -137,13 +138,14 @@ def _processor_refund(
         # Not one of ours: reconciliation will show it as unknown.
         log.warning("processor.refund_unknown refund=%s", refund["id"])
         return
-    if (int(refund["amount"]), refund["currency"]) != (leg.amount, leg.currency):
-        problem = f"the processor tells of {refund['amount']} {refund['currency']} instead"
-        legs.doubted(session, leg.id, problem, now)
-    elif refund["status"] == "succeeded":
-        legs.refunded(session, terms, leg.id, refund["id"], now)
-    elif refund["status"] == "failed":
-        legs.failed(session, leg.id, "the processor could not pay the refund", now)
+    refunds.record(session, terms, leg, ProcessorRefund.from_payload(refund), now)
+
+
+def _processor_dispute(
+    session: Session, _terms: Terms, told: dict[str, Any], now: datetime
+) -> None:
+    dispute = ProcessorDispute.from_payload(told)
+    disputes.record(session, told["processor"], dispute, now)
 
 
 def _line(session: Session, event: dict[str, Any]) -> ReturnLine | None:
@@ -166,4 +168,5 @@ _HANDLERS: dict[str, Callable[[Session, Terms, dict[str, Any], datetime], None]]
     "chain.reorged": _chain_undid,
     "relay.failed": _relay_failed,
     "processor.refund": _processor_refund,
+    "processor.dispute": _processor_dispute,
 }

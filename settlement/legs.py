@@ -1,16 +1,16 @@
-"""Starts legs and records what became of them; the only module that chains one to the next.
+"""Starts legs and chains one to the next; the only module that does.
 
 An effect is an intent row first. Chain legs go to the relayer, payouts to the outbox, store credit
-is the ledger itself. What happened comes back through the inbox and ends in `observed`,
-`refunded`, `failed`, `undone` or `reclaimed`; each may be told twice and acts once.
+is the ledger itself. What happened comes back through the inbox, by way of `settlement.sightings`
+(chain) and `settlement.refunds` (processors), and ends in `complete`, `failed` or `doubted`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -20,7 +20,7 @@ from chain.relay.queue import Intent
 from custody.authorizations import message_of
 from custody.calls import calldata, facts, moves
 from returns import cases, lifecycle, locks, work
-from returns.errors import PayoutInDoubt, TokenNotReturnable
+from returns.errors import PayoutInDoubt, RefundAboveRemainder, TokenNotReturnable
 from returns.ids import new_id
 from returns.tables import (
     Authorization,
@@ -29,12 +29,22 @@ from returns.tables import (
     Merchant,
     Order,
     OrderLine,
+    ReturnCase,
     ReturnLine,
 )
-from returns.words import PAYOUTS, ChainLevel, HoldState, LegKind, LegState, LineState
-from settlement import bookings, plans
+from returns.words import (
+    BY_PROCESSOR,
+    DONE,
+    ChainLevel,
+    HoldState,
+    LegKind,
+    LegState,
+    LineState,
+)
+from settlement import bookings, payout_terms, plans, tenders
 from settlement.guards import payout_obstacle
 from settlement.plans import Step, Terms
+from settlement.tenders import Share
 
 log = logging.getLogger(__name__)
 
@@ -47,29 +57,14 @@ _PATIENT = (LegKind.SETTLE, LegKind.BURN)
 _BEFORE_DEADLINE = (LegKind.DEPOSIT, LegKind.SWAP)
 #: Lines that a failed leg does not move: a person has them already, or nothing is under way.
 _HANDED_OVER = lifecycle.REOPENABLE | lifecycle.UNDECIDED | {LineState.NEEDS_ATTENTION}
-_DONE = frozenset({LegState.CONFIRMED, LegState.FINAL})
-_LEVEL_STATE = {ChainLevel.CONFIRMED: LegState.CONFIRMED, ChainLevel.FINAL: LegState.FINAL}
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """Where the chain shows an effect. `depth`: blocks on top of it, its own included."""
-
-    tx_hash: str
-    block_number: int
-    block_hash: str
-    depth: int
-
-    def details(self) -> dict[str, str]:
-        """For the customer's timeline."""
-        place = {"block": str(self.block_number), "depth": str(self.depth)}
-        return {"transaction": self.tx_hash, **place}
-
-
-def begin(session: Session, terms: Terms, line: ReturnLine, actor: str, now: datetime) -> None:
-    """Start the first leg of a line whose authorization has been signed."""
+def begin(
+    session: Session, terms: Terms, line: ReturnLine, actor: str, reason: str, now: datetime
+) -> None:
+    """Start the first leg of a granted line, once the holder has signed where a token moves."""
     first = plans.steps(line.remedy, line.disposition)[0]
-    start(session, terms, line, first, actor, "the holder signed", now)
+    start(session, terms, line, first, actor, reason, now)
 
 
 def start(
@@ -87,27 +82,86 @@ def start(
         line = cases.advance(
             session, line.id, step.state, actor=actor, reason=reason, now=now, details=details
         )
-    earlier = _attempts(session, line.id, step.kind)
-    if earlier and earlier[-1].state is not LegState.FAILED:
-        # Under way already, or done while a person was looking: then the next one is due.
-        if _is_done(step, earlier[-1].state):
-            _go_on(session, terms, line, earlier[-1], now)
-        return
-    leg = Leg(
-        merchant_id=line.merchant_id,
-        line_id=line.id,
-        kind=step.kind,
-        attempt=len(earlier) + 1,
+    standing = _standing(session, line.id, step)
+    due = _again(standing, now) if standing else _first_parts(session, line, step, now)
+    session.add_all(due)
+    session.flush()
+    for leg in due:
+        _set_going(session, terms, line, leg, now)
+    if not due and _is_over(session, line.id, step):
+        # All was done while a person was looking: then the next one is due.
+        go_on(session, terms, line, standing[0], now)
+
+
+def _first_parts(session: Session, line: ReturnLine, step: Step, now: datetime) -> list[Leg]:
+    """The legs of a step that has none yet: one for each tender that pays a refund back."""
+    if step.kind is not LegKind.PROCESSOR_REFUND:
+        recipient = _recipient(session, line, step.kind)
+        return [_new(line, step.kind, now, amount=line.amount, recipient=recipient)]
+    return [
+        _new(
+            line,
+            _kind_for(share),
+            now,
+            part=part,
+            payment_id=share.payment.id,
+            amount=share.amount,
+        )
+        for part, share in enumerate(_shares(session, line))
+    ]
+
+
+def _shares(session: Session, line: ReturnLine) -> list[Share]:
+    order_id = session.get_one(ReturnCase, line.case_id).order_id
+    payments = tenders.payments_of(session, order_id)
+    if len(payments) == 1:
+        return [Share(payments[0], line.amount)]
+    left = tenders.lock_left(session, order_id)
+    try:
+        return tenders.split(line.amount, payments, left, payout_terms.of(session, line).split)
+    except RefundAboveRemainder:
+        # Refused where every payout is: under locks, right before it would start.
+        return [Share(payments[0], line.amount)]
+
+
+def _kind_for(share: Share) -> LegKind:
+    return LegKind.PROCESSOR_REFUND if share.payment.tender in BY_PROCESSOR else LegKind.CREDIT
+
+
+def _again(standing: list[Leg], now: datetime) -> list[Leg]:
+    """Another attempt, under another key, at each part that failed."""
+    failed = (leg for leg in standing if leg.state is LegState.FAILED)
+    return [_like(leg, leg.kind, now, attempt=leg.attempt + 1) for leg in failed]
+
+
+def _like(leg: Leg, kind: LegKind, now: datetime, attempt: int = 1) -> Leg:
+    """A leg that owes what another one did not do."""
+    same = ("part", "payment_id", "amount", "recipient")
+    return _new(leg, kind, now, attempt=attempt, **{name: getattr(leg, name) for name in same})
+
+
+def _new(owner: ReturnLine | Leg, kind: LegKind, now: datetime, **further: Any) -> Leg:
+    return Leg(
+        merchant_id=owner.merchant_id,
+        line_id=owner.id if isinstance(owner, ReturnLine) else owner.line_id,
+        kind=kind,
         state=LegState.PLANNED,
-        amount=line.amount,
-        currency=line.currency,
-        recipient=_recipient(session, line, step.kind),
+        currency=owner.currency,
         created_at=now,
         updated_at=now,
+        **further,
     )
-    session.add(leg)
+
+
+def credit_instead(
+    session: Session, terms: Terms, line: ReturnLine, leg: Leg, reason: str, now: datetime
+) -> None:
+    """What a payment method that is gone cannot take becomes store credit, and the line says so."""
+    cases.advance(session, line.id, LineState.SETTLING, actor=ACTOR, reason=reason, now=now)
+    credit = _like(leg, LegKind.CREDIT, now)
+    session.add(credit)
     session.flush()
-    _set_going(session, terms, line, leg, now)
+    _credit(session, terms, line, credit, now)
 
 
 def resume(
@@ -119,12 +173,11 @@ def resume(
     while it is not known what became of one.
     """
     _refuse_doubt(session, line)
-    if _attempts(session, line.id, LegKind.RELEASE):
+    if attempts(session, line.id, LegKind.RELEASE):
         start(session, terms, line, plans.release(), actor, reason, now)
         return
     for step in plans.steps(line.remedy, line.disposition):
-        attempts = _attempts(session, line.id, step.kind)
-        if not attempts or not _is_done(step, attempts[-1].state):
+        if not _is_over(session, line.id, step):
             start(session, terms, line, step, actor, reason, now)
             return
     cases.advance(session, line.id, LineState.SETTLING, actor=actor, reason=reason, now=now)
@@ -142,21 +195,27 @@ def give_back(
     if hold is None or hold.state not in (HoldState.HELD, HoldState.COMMITTED):
         raise TokenNotReturnable(problem="the escrow does not hold it")
     for kind in (LegKind.PROCESSOR_REFUND, LegKind.CREDIT, LegKind.SETTLE, LegKind.BURN):
-        if any(leg.state is not LegState.FAILED for leg in _attempts(session, line.id, kind)):
+        if any(leg.state is not LegState.FAILED for leg in attempts(session, line.id, kind)):
             raise TokenNotReturnable(problem=f"{kind.value} was done, or may have been")
     start(session, terms, line, plans.release(), actor, reason, now)
 
 
 def _refuse_doubt(session: Session, line: ReturnLine) -> None:
-    for leg in _attempts(session, line.id, LegKind.PROCESSOR_REFUND):
+    for leg in attempts(session, line.id, LegKind.PROCESSOR_REFUND):
         if leg.state is LegState.UNKNOWN:
             raise PayoutInDoubt(problem=leg.error or "its answer was lost")
 
 
+def _is_over(session: Session, line_id: UUID, step: Step) -> bool:
+    """Whether a step, with all its parts, is as certain as what follows needs it."""
+    standing = _standing(session, line_id, step)
+    return bool(standing) and all(_is_done(step, leg.state) for leg in standing)
+
+
 def _is_done(step: Step, state: LegState) -> bool:
     if step.proceeds_at is ChainLevel.CONFIRMED:
-        return state in _DONE
-    return state is LegState.FINAL
+        return state in DONE
+    return state in (LegState.FINAL, LegState.COMPENSATED)
 
 
 def _recipient(session: Session, line: ReturnLine, kind: LegKind) -> str | None:
@@ -200,11 +259,11 @@ def _intent(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: dat
 
 def _credit(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """Store credit has no effect outside: it is booked at once, if nothing stands against it."""
-    obstacle = payout_obstacle(session, terms, line, now)
+    obstacle = payout_obstacle(session, terms, line, leg, now)
     if obstacle is not None:
-        failed(session, leg.id, obstacle, now)
+        failed(session, leg.id, obstacle.problem, now)
         return
-    _complete(session, terms, line, leg, LegState.FINAL, now)
+    complete(session, terms, line, leg, LegState.FINAL, now)
 
 
 def signed_authorization(session: Session, line_id: UUID) -> Authorization:
@@ -217,48 +276,12 @@ def signed_authorization(session: Session, line_id: UUID) -> Authorization:
     return session.exec(query.limit(1)).one()
 
 
-def observed(
-    session: Session,
-    terms: Terms,
-    line_id: UUID,
-    kind: LegKind,
-    level: ChainLevel,
-    seen: Sighting,
-    now: datetime,
-) -> None:
-    """The chain shows a leg's effect, confirmed or final."""
-    _, line = locks.lock_line(session, line_id)
-    attempts = _attempts(session, line_id, kind)
-    if not attempts:
-        return
-    leg = locks.lock_leg(session, attempts[-1].id)
-    before, state = leg.state, _LEVEL_STATE[level]
-    # Where it was mined again, it is there now, although its state is the same.
-    leg.reference, leg.block_number = seen.tx_hash, seen.block_number
-    leg.block_hash, leg.depth = seen.block_hash, seen.depth
-    if before is LegState.FINAL or before is state:
-        return
-    if _reaches(plans.step_of(line.remedy, line.disposition, kind), before, level):
-        _complete(session, terms, line, leg, state, now)
-    else:
-        leg.state, leg.updated_at = state, now
-
-
-def refunded(session: Session, terms: Terms, leg_id: UUID, reference: str, now: datetime) -> None:
-    """The processor says that a refund was paid."""
-    line, leg = _lock(session, leg_id)
-    if leg.state in _DONE:
-        return
-    leg.reference = reference
-    _complete(session, terms, line, leg, LegState.FINAL, now)
-
-
 def failed(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
     """A leg ended without its effect: the line waits for a person, nothing has moved."""
-    line, leg = _lock(session, leg_id)
+    line, leg = lock(session, leg_id)
     if leg.state is LegState.FAILED:
         return
-    was_paid = leg.state in _DONE
+    was_paid = leg.state in DONE
     leg.state, leg.error, leg.updated_at = LegState.FAILED, problem[:1000], now
     if was_paid:
         bookings.unbook(session, line, leg, now)
@@ -269,8 +292,8 @@ def failed(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
 
 def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
     """A leg had another effect than it should: neither done nor failed, a person looks."""
-    line, leg = _lock(session, leg_id)
-    if leg.state in _DONE or leg.state is LegState.FAILED:
+    line, leg = lock(session, leg_id)
+    if leg.state in DONE or leg.state is LegState.FAILED:
         return
     leg.state, leg.error, leg.updated_at = LegState.UNKNOWN, problem[:1000], now
     if line.state not in _HANDED_OVER:
@@ -278,72 +301,10 @@ def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None
         cases.advance(session, line.id, to, actor=ACTOR, reason=problem, now=now)
 
 
-def undone(session: Session, line_id: UUID, kind: LegKind, seen: Sighting, now: datetime) -> None:
-    """A reorg took a confirmed effect back; the relayer sends its bytes again.
-
-    Told late, when the effect was seen in another block already, it changes nothing.
-    """
-    _, line = locks.lock_line(session, line_id)
-    attempts = _attempts(session, line_id, kind)
-    if not attempts or attempts[-1].state not in _DONE:
-        return
-    leg = locks.lock_leg(session, attempts[-1].id)
-    if leg.block_hash != seen.block_hash:
-        return
-    leg.state, leg.updated_at = LegState.SENT, now
-    leg.block_number = leg.block_hash = leg.depth = None
-    bookings.unbook(session, line, leg, now)
-    back = plans.step_of(line.remedy, line.disposition, kind).state
-    if line.state is not back:
-        reason, details = "a reorg took the transaction back; it is sent again", seen.details()
-        cases.advance(session, line.id, back, actor=ACTOR, reason=reason, now=now, details=details)
-
-
-def is_elsewhere(session: Session, line_id: UUID, kind: LegKind, block_hash: str) -> bool:
-    """Whether a leg's effect was seen in another block than this one, and last there."""
-    attempts = _attempts(session, line_id, kind)
-    return bool(attempts) and attempts[-1].block_hash not in (None, block_hash)
-
-
-def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:
-    """The depositor took the token back after its date.
-
-    The remedy is no longer owed. If it was paid already, a person has to clear it.
-    """
-    _, line = locks.lock_line(session, line_id)
-    if bookings.is_reclaimed(session, line):
-        return
-    bookings.book_reclaim(session, line, now)
-    paid = any(leg.state in _DONE for kind in PAYOUTS for leg in _attempts(session, line_id, kind))
-    to = LineState.NEEDS_ATTENTION if paid else LineState.RECLAIMED
-    reason = "the depositor took the token back" + (", though the remedy was paid" if paid else "")
-    if line.state is not to:
-        cases.advance(session, line_id, to, actor="customer", reason=reason, now=now)
-    if not paid:
-        bookings.withdraw_grant(session, line, now)
-
-
-def unreclaimed(session: Session, line_id: UUID, now: datetime) -> None:
-    """A reorg took a reclaim back: the escrow holds the token again, and a person looks."""
-    _, line = locks.lock_line(session, line_id)
-    if not bookings.is_reclaimed(session, line):
-        return
-    bookings.unbook_reclaim(session, line, now)
-    if line.state is LineState.RECLAIMED:
-        to, reason = LineState.NEEDS_ATTENTION, "a reorg took the reclaim back"
-        cases.advance(session, line_id, to, actor=ACTOR, reason=reason, now=now)
-        bookings.grant(session, line, new_id(), now)
-
-
-def _reaches(step: Step, before: LegState, level: ChainLevel) -> bool:
-    if step.proceeds_at is ChainLevel.CONFIRMED:
-        return before not in _DONE
-    return level is ChainLevel.FINAL
-
-
-def _complete(
+def complete(
     session: Session, terms: Terms, line: ReturnLine, leg: Leg, state: LegState, now: datetime
 ) -> None:
+    """A leg has had its effect: book it, and go on unless a person has the line."""
     leg.state, leg.updated_at = state, now
     session.flush()
     bookings.book(session, line, leg, now)
@@ -354,7 +315,7 @@ def _complete(
     elif _waits(line, leg):
         log.warning("leg.done_while_waiting leg=%s kind=%s line=%s", leg.id, leg.kind, line.id)
     else:
-        _go_on(session, terms, line, leg, now)
+        go_on(session, terms, line, leg, now)
 
 
 def _waits(line: ReturnLine, leg: Leg) -> bool:
@@ -364,10 +325,13 @@ def _waits(line: ReturnLine, leg: Leg) -> bool:
     return line.state is LineState.NEEDS_ATTENTION and leg.kind in _CHAIN_LEGS
 
 
-def _go_on(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
+def go_on(session: Session, terms: Terms, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """A leg is done: start what follows, or say that the line is at its end."""
     if leg.kind is LegKind.DEPOSIT:
         _advance(session, line, LineState.IN_CUSTODY, "the escrow holds the token", leg, now)
+    step = plans.step_of(line.remedy, line.disposition, leg.kind)
+    if len(step.kinds) > 1 and not _is_over(session, line.id, step):
+        return
     following = plans.step_after(line.remedy, line.disposition, leg.kind)
     if following is not None:
         reason = f"{leg.kind.value} is done"
@@ -390,8 +354,8 @@ def _details(leg: Leg) -> dict[str, str]:
     """What the timeline says of where a leg's effect is."""
     if leg.reference is None or leg.block_number is None:
         return {"transaction": leg.reference} if leg.reference else {}
-    place = (leg.block_number, leg.block_hash or "", leg.depth or 0)
-    return Sighting(leg.reference, *place).details()
+    place = {"block": str(leg.block_number), "depth": str(leg.depth or 0)}
+    return {"transaction": leg.reference, **place}
 
 
 def _hand_over(session: Session, line: ReturnLine, leg: Leg, problem: str, now: datetime) -> None:
@@ -406,12 +370,19 @@ def _hand_over(session: Session, line: ReturnLine, leg: Leg, problem: str, now: 
         bookings.withdraw_grant(session, line, now)
 
 
-def _lock(session: Session, leg_id: UUID) -> tuple[ReturnLine, Leg]:
+def lock(session: Session, leg_id: UUID) -> tuple[ReturnLine, Leg]:
     found = session.get_one(Leg, leg_id)
     _, line = locks.lock_line(session, found.line_id)
     return line, locks.lock_leg(session, leg_id)
 
 
-def _attempts(session: Session, line_id: UUID, kind: LegKind) -> list[Leg]:
+def attempts(session: Session, line_id: UUID, kind: LegKind) -> list[Leg]:
+    """The legs of a kind, in the order in which they were tried."""
     query = select(Leg).where(Leg.line_id == line_id, Leg.kind == kind)
-    return list(session.exec(query.order_by(col(Leg.attempt))))
+    return list(session.exec(query.order_by(col(Leg.part), col(Leg.attempt))))
+
+
+def _standing(session: Session, line_id: UUID, step: Step) -> list[Leg]:
+    """The newest attempt at each part of a step."""
+    query = select(Leg).where(Leg.line_id == line_id, col(Leg.kind).in_(step.kinds))
+    return list({leg.part: leg for leg in session.exec(query.order_by(col(Leg.id)))}.values())

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from returns import locks, work
 from returns.clock import Clock
 from returns.db import Database
 from returns.errors import ProcessorUnavailable
 from returns.tables import Leg, OutboxItem, Payment, ReturnCase, ReturnLine
-from returns.words import LegState
-from settlement import legs
+from returns.words import LegState, RefundStatus
+from settlement import disputes, legs, refunds
 from settlement.guards import payout_obstacle
 from settlement.plans import Terms
 from settlement.processors.base import (
@@ -29,16 +29,21 @@ from settlement.processors.base import (
 
 @dataclass(frozen=True, slots=True)
 class _Intent:
-    """A payout that was said to be made; `obstacle` is why it must not start (any more)."""
+    """A payout that was said to be made.
 
-    leg: Leg
-    charge: str
+    `is_first`: nothing can have left us yet. `obstacle` is why it must not start (any more).
+    """
+
+    request: RefundRequest
+    is_first: bool
     obstacle: str | None
 
 
 #: How long asking a processor may take at the most: a look-up and a request, time-outs included.
 _ASKING = timedelta(seconds=30)
-_OVER = (LegState.CONFIRMED, LegState.FINAL, LegState.FAILED)
+_OVER = (LegState.CONFIRMED, LegState.FINAL, LegState.FAILED, LegState.COMPENSATED)
+#: The processor has it, and has not said how it ended.
+_ON_ITS_WAY = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION)
 
 
 def pay(
@@ -51,14 +56,14 @@ def pay(
     try:
         refund = _ask(processor, intent)
     except RefundDeclined as declined:
-        _give_up(database, clock, item, str(declined))
+        _give_up(database, clock, terms, item, str(declined), declined.values.get("reason", ""))
     except ProcessorUnavailable as silence:
         _leave_open(database, clock, item, str(silence))
     else:
         if refund is None:
-            _give_up(database, clock, item, str(intent.obstacle))
+            _give_up(database, clock, terms, item, str(intent.obstacle))
         else:
-            _record(database, clock, processor, item, intent.leg.id, refund)
+            _record(database, clock, processor, item, refund)
 
 
 def _prepare(database: Database, clock: Clock, terms: Terms, item: OutboxItem) -> _Intent | None:
@@ -66,39 +71,82 @@ def _prepare(database: Database, clock: Clock, terms: Terms, item: OutboxItem) -
     now = clock()
     with database.write() as session:
         work.hold(session, item, now, _ASKING)
-        _, line = locks.lock_line(session, session.get_one(Leg, item.subject_id).line_id)
-        leg = locks.lock_leg(session, item.subject_id)
+        line, leg = legs.lock(session, item.subject_id)
         if leg.state in _OVER:
             work.finish(session, item, now)
             return None
-        obstacle = payout_obstacle(session, terms, line, now)
-        if leg.state is LegState.PLANNED and obstacle is not None:
-            work.finish(session, item, now)
-            legs.failed(session, leg.id, obstacle, now)
-            return None
-        leg.state = LegState.SENT if leg.state is LegState.PLANNED else LegState.UNKNOWN
-        leg.updated_at = now if leg.state is LegState.SENT else leg.updated_at
-        return _Intent(leg, _charge(session, line), obstacle)
+        if leg.state is LegState.PLANNED:
+            return _claim(session, terms, item, line, leg, now)
+        if leg.state is LegState.CLAIMED:
+            # Whoever claimed it has not come back: it may have left us.
+            leg.state, leg.updated_at = LegState.UNKNOWN, now
+        obstacle = payout_obstacle(session, terms, line, leg, now)
+        problem = None if obstacle is None else obstacle.problem
+        return _Intent(_request(session, line, leg), is_first=False, obstacle=problem)
 
 
-def _give_up(database: Database, clock: Clock, item: OutboxItem, problem: str) -> None:
+def _claim(
+    session: Session,
+    terms: Terms,
+    item: OutboxItem,
+    line: ReturnLine,
+    leg: Leg,
+    now: datetime,
+) -> _Intent | None:
+    dispute = disputes.paid_by(session, leg)
+    if dispute is not None:
+        work.finish(session, item, now)
+        refunds.charged_back(session, terms, leg, dispute, now)
+        return None
+    obstacle = payout_obstacle(session, terms, line, leg, now)
+    if obstacle is None:
+        leg.state, leg.updated_at = LegState.CLAIMED, now
+        return _Intent(_request(session, line, leg), is_first=True, obstacle=None)
+    if obstacle.passes:
+        leg.error = obstacle.problem
+        work.postpone(session, item, now, obstacle.problem)
+    else:
+        work.finish(session, item, now)
+        legs.failed(session, leg.id, obstacle.problem, now)
+    return None
+
+
+def _give_up(
+    database: Database,
+    clock: Clock,
+    terms: Terms,
+    item: OutboxItem,
+    problem: str,
+    reason: str = "",
+) -> None:
+    now = clock()
     with database.write() as session:
-        work.finish(session, item, clock())
-        legs.failed(session, item.subject_id, problem, clock())
+        work.finish(session, item, now)
+        line, leg = legs.lock(session, item.subject_id)
+        legs.failed(session, leg.id, problem, now)
+        refunds.fall_back(session, terms, line, leg, reason, now)
 
 
 def _leave_open(database: Database, clock: Clock, item: OutboxItem, problem: str) -> None:
-    """The answer is lost. Its webhook may have been quicker: what is over stays over."""
+    """The answer is lost. Its webhook may have been quicker: what is known stays known."""
     with database.write() as session:
         leg = locks.lock_leg(session, item.subject_id)
-        if leg.state not in _OVER:
+        if leg.state is LegState.CLAIMED:
             leg.state = LegState.UNKNOWN
         work.postpone(session, item, clock(), problem)
 
 
-def _charge(session: Session, line: ReturnLine) -> str:
+def _request(session: Session, line: ReturnLine, leg: Leg) -> RefundRequest:
+    payment = session.get_one(Payment, leg.payment_id)
     case = session.get_one(ReturnCase, line.case_id)
-    return session.exec(select(Payment).where(Payment.order_id == case.order_id)).one().reference
+    return RefundRequest(
+        key=leg.id,
+        charge=payment.reference,
+        amount=leg.amount,
+        currency=leg.currency,
+        payee=leg.recipient,
+        note=case.rma,
+    )
 
 
 def _ask(processor: Processor, intent: _Intent) -> ProcessorRefund | None:
@@ -106,12 +154,10 @@ def _ask(processor: Processor, intent: _Intent) -> ProcessorRefund | None:
 
     None: the processor has never heard of the payout, and by now it must not start any more.
     """
-    leg = intent.leg
-    request = RefundRequest(leg.id, intent.charge, leg.amount, leg.currency)
-    known = processor.find(request) if leg.state is LegState.UNKNOWN else None
+    known = None if intent.is_first else processor.find(intent.request)
     if known is not None or intent.obstacle is not None:
         return known
-    return processor.refund(request)
+    return processor.refund(intent.request)
 
 
 def _record(
@@ -119,19 +165,20 @@ def _record(
     clock: Clock,
     processor: Processor,
     item: OutboxItem,
-    leg_id: UUID,
     refund: ProcessorRefund,
 ) -> None:
     """Store the answer as what it is, a fact that came in; its webhook is the same fact."""
     now = clock()
     with database.write() as session:
-        leg = locks.lock_leg(session, leg_id)
+        leg = locks.lock_leg(session, item.subject_id)
         leg.reference, leg.updated_at = refund.id, now
         receive(session, processor.name, leg.merchant_id, refund, now)
-        if refund.status == "pending":
-            work.postpone(session, item, now, "pending at the processor")
-        else:
+        if refund.status not in _ON_ITS_WAY:
             work.finish(session, item, now)
+            return
+        if leg.state in (LegState.CLAIMED, LegState.UNKNOWN):
+            leg.state = LegState.SENT
+        work.postpone(session, item, now, f"{refund.status.value} at the processor")
 
 
 def receive(
@@ -148,7 +195,7 @@ def receive(
         source=f"processor:{processor}",
         external_id=f"{fact.id}:{fact.status}",
         kind="processor.refund" if refund else "processor.dispute",
-        payload=json.dumps(fact.to_payload()),
+        payload=json.dumps({**fact.to_payload(), "processor": processor}),
         now=now,
         merchant_id=merchant_id,
     )

@@ -18,7 +18,10 @@ from returns.words import Remedy, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A person's word on a line, in the terms it would be granted: `amount` in minor units."""
+    """A person's word on a line, in the terms it would be granted: `amount` in minor units.
+
+    `keep`: the token stays with the customer.
+    """
 
     verdict: Verdict
     remedy: Remedy
@@ -26,6 +29,7 @@ class Said:
     reason: str
     abuse: bool | None
     proposed_by: str | None = None
+    keep: bool = False
 
 
 def store(session: Session, line: ReturnLine, said: Said, actor: str, now: datetime) -> DecisionRow:
@@ -85,6 +89,7 @@ def _body(before: list[DecisionRow], said: Said) -> dict[str, Any]:
         "overrides": overridden(proposed, said.verdict),
         "remedy": said.remedy.value,
         "amount": str(said.amount),
+        "keep": said.keep,
         "proposed_by": said.proposed_by,
     }
 

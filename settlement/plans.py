@@ -20,6 +20,13 @@ class Step:
     state: LineState
     proceeds_at: ChainLevel | None = None
 
+    @property
+    def kinds(self) -> tuple[LegKind, ...]:
+        """A refund is made of parts where several tenders paid; some of them may be credit."""
+        if self.kind is LegKind.PROCESSOR_REFUND:
+            return (self.kind, LegKind.CREDIT)
+        return (self.kind,)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -54,25 +61,35 @@ def steps(remedy: Remedy, disposition: Disposition) -> tuple[Step, ...]:
         case Remedy.CRYPTO_REFUND:
             return (_SWAP,)
         case Remedy.FIAT_REFUND:
-            return (_DEPOSIT, _COMMIT, _REFUND, _DISPOSE[disposition])
+            return _around(_REFUND, disposition)
         case Remedy.STORE_CREDIT:
-            return (_DEPOSIT, _COMMIT, _CREDIT, _DISPOSE[disposition])
+            return _around(_CREDIT, disposition)
         case Remedy.NOTHING:
             return (_RELEASE,) if disposition is Disposition.RELEASE else ()
 
 
+def _around(payout: Step, disposition: Disposition) -> tuple[Step, ...]:
+    """The token first, the money second, the disposition third; nothing but money if it is kept."""
+    if disposition is Disposition.KEEP:
+        return (payout,)
+    return (_DEPOSIT, _COMMIT, payout, _DISPOSE[disposition])
+
+
+def moves_token(remedy: Remedy, disposition: Disposition) -> bool:
+    """Whether the holder has to sign: a token that is kept moves nowhere."""
+    return disposition is not Disposition.KEEP and bool(steps(remedy, disposition))
+
+
 def step_of(remedy: Remedy, disposition: Disposition, kind: LegKind) -> Step:
     """The step that a leg belongs to; a release stands outside every plan."""
-    return next((s for s in steps(remedy, disposition) if s.kind is kind), _RELEASE)
+    return next((s for s in steps(remedy, disposition) if kind in s.kinds), _RELEASE)
 
 
 def step_after(remedy: Remedy, disposition: Disposition, kind: LegKind) -> Step | None:
     """What follows a leg, None after the last one."""
     plan = steps(remedy, disposition)
-    kinds = [step.kind for step in plan]
-    if kind not in kinds:
-        return None
-    return plan[kinds.index(kind) + 1] if kind is not kinds[-1] else None
+    place = next((n for n, step in enumerate(plan) if kind in step.kinds), len(plan))
+    return plan[place + 1] if place + 1 < len(plan) else None
 
 
 def release() -> Step:

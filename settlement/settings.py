@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from chain.addresses import parse_address
 from chain.local import anvil_addresses
 from chain.relay.fees import call_ceiling
 from chain.relay.parts import RelayPolicy
 from chain.signers import LocalSigner
-from returns.errors import SettingsInvalid
+from returns.errors import SettingsInvalid, UndropError
+from settlement.processor_settings import ProcessorSettings
+from settlement.rates.base import read_pair, read_rate
 
 _S = TypeVar("_S", bound=BaseSettings)
 
@@ -30,7 +33,33 @@ def _address(url: str) -> str:
     return url
 
 
+def _pair(text: str) -> str:
+    try:
+        read_pair(text)
+    except UndropError as refusal:
+        raise ValueError(str(refusal)) from None
+    return text
+
+
+def _rate(text: str) -> str:
+    try:
+        read_rate(text)
+    except UndropError as refusal:
+        raise ValueError(str(refusal)) from None
+    return text
+
+
+def _contract(text: str) -> str:
+    try:
+        return parse_address(text)
+    except UndropError:
+        raise ValueError("must be the address of a contract") from None
+
+
 Address = Annotated[str, AfterValidator(_address)]
+Pair = Annotated[str, AfterValidator(_pair)]
+FixedRate = Annotated[str, AfterValidator(_rate)]
+FeedAddress = Annotated[str, AfterValidator(_contract)]
 ChainId = Annotated[int, Field(ge=1, lt=2**63)]
 Wei = Annotated[int, Field(ge=0)]
 
@@ -128,7 +157,7 @@ class RelaySettings(ChainSettings):
         )
 
 
-class Settings(RelaySettings):
+class Settings(ProcessorSettings, RelaySettings):
     """Everything that differs between a laptop and a cluster."""
 
     database_url: str = Field(default="", description="empty: SQLite in the home folder")
@@ -165,6 +194,32 @@ class Settings(RelaySettings):
         default=False, description="merchants' webhooks may go to this machine: local use only"
     )
 
+    ramp_url: Address | None = Field(
+        default=None, description="an on- and off-ramp, for refunds in another currency"
+    )
+    ramp_key: SecretStr = SecretStr(_LOCAL_SECRET)
+    ramp_webhook_secret: SecretStr = Field(
+        default=SecretStr("whsec_bG9jYWwtb25seS1sb2NhbC1vbmx5LWxvY2FsLW9ubHk="),
+        description="shared with the ramp (Standard Webhooks form)",
+    )
+    rates_feeds: dict[Pair, FeedAddress] = Field(
+        default_factory=dict, description="feeds on chain by pair, such as ETH/USD"
+    )
+    rates_heartbeat_seconds: int = Field(
+        default=3_600, ge=1, description="feeds answer at least so often"
+    )
+    rates_file: Path | None = Field(
+        default=None, description="observations: pair, rate, observed_at"
+    )
+    rates_file_seconds: int = Field(
+        default=86_400, ge=1, description="how old an observation may be"
+    )
+    rates_fixed: dict[Pair, FixedRate] = Field(default_factory=dict, description="rates by pair")
+    quote_seconds: int = Field(default=120, ge=1, description="how long a quote holds")
+    quote_slippage_bps: int = Field(
+        default=100, ge=0, le=10_000, description="hundredths of a percent that a quote may move"
+    )
+
     signature_seconds: int = Field(default=86_400, description="time to sign an authorization")
     reclaim_seconds: int = Field(default=7 * 86_400, description="first reclaim date")
     commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
@@ -193,9 +248,12 @@ class Settings(RelaySettings):
     def _refuse_local_secrets(self) -> Self:
         if self.environment == "local":
             return self
-        money = () if self.relay_alone else ("processor_key", "webhook_secret")
+        self.refuse_trials()
+        is_alone = self.relay_alone or self.has_real_processors
+        money = () if is_alone else ("processor_key", "webhook_secret")
         keys = () if self.signers else ("operator_key",)
-        for name in ("secret_key", *money, *keys):
+        ramp = ("ramp_key", "ramp_webhook_secret") if self.ramp_url else ()
+        for name in ("secret_key", *money, *ramp, *keys):
             secret: SecretStr = getattr(self, name)
             default = type(self).model_fields[name].default
             if len(secret.get_secret_value()) < 16 or secret == default:
@@ -205,6 +263,12 @@ class Settings(RelaySettings):
             if key and LocalSigner(key).address in anvil_addresses():
                 raise ValueError(f"UNDROP_{name.upper()} is one of Anvil's public keys")
         return self
+
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether the sandbox processor pays: in local use, or where it was given a key."""
+        secret = type(self).model_fields["processor_key"].default
+        return self.environment == "local" or self.processor_key != secret
 
     @cached_property
     def database(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from celery.signals import setup_logging
 
+from settlement import janitor
 from settlement.broker import INBOX, OUTBOX, SWEEP, WEBHOOKS, make_celery
 from settlement.commands import cases, reviews
 from settlement.drain import drain_inbox, drain_outbox
@@ -45,9 +46,13 @@ def inbox(row_id: str | None = None) -> None:
 
 @celery.task(name=SWEEP)
 def sweep() -> None:
-    """Close what nobody signed in time; take back to review what nobody answered in time."""
+    """Close what nobody signed in time; take back to review what nobody answered in time.
+
+    And ask about payouts whose end nobody has told.
+    """
     cases.expire(runtime)
     reviews.recall(runtime)
+    janitor.ask_again(runtime.database, runtime.clock)
 
 
 @celery.task(name=WEBHOOKS)

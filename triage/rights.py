@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from returns.words import Remedy, Tender
+from returns.words import ORIGINAL
 from triage.facts import Facts
 
 #: The European Economic Area, with the territories of the Union that have codes of their own.
@@ -52,14 +52,11 @@ _LAWS = (
 )
 _BY_COUNTRY = {country: law for law in _LAWS for country in law.countries}
 
-#: The remedy that pays a tender back: a right is one to money, not to credit.
-_ORIGINAL = {Tender.CARD: Remedy.FIAT_REFUND, Tender.WALLET: Remedy.CRYPTO_REFUND}
-
 
 def right_of(facts: Facts) -> Right | None:
     """The statutory right that this request may rest on, if any."""
     law = _BY_COUNTRY.get(facts.billing_country or "")
-    if law is None or facts.remedy is not _ORIGINAL[facts.tender]:
+    if law is None or facts.remedy is not ORIGINAL[facts.tender]:
         return None
     if facts.consumer is False or facts.withdrawal_waived is True:
         return None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, model_validator
 
-from returns.words import ALLOWED_PAIRS, Remedy, Verdict
+from returns.words import ALLOWED_PAIRS, Fallback, Remedy, Split, Verdict
 from triage.canonical import canonical_json, sha256_hex
 from triage.terms import (
     Address,
@@ -59,6 +59,10 @@ ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
 
 
+#: What facts call the returns of each.
+_RETURNS = {"customer": "returns", "wallet": "wallet_returns", "cluster": "cluster_returns"}
+
+
 class Limit(Part):
     """At most so many earlier ones within so many days; what is asked for comes on top."""
 
@@ -77,6 +81,12 @@ class Limit(Part):
         if self.what == "goodwill" and self.of != "customer":
             raise ValueError("goodwill is counted by customer")
         return self
+
+    @cached_property
+    def fact(self) -> str:
+        """The name of the fact that holds the number."""
+        whose = "goodwill" if self.what == "goodwill" else _RETURNS[self.of]
+        return f"{whose}_{self.days}d"
 
 
 class Costs(Part):
@@ -106,6 +116,13 @@ class Risk(Part):
     )
 
 
+class Payouts(Part):
+    """How what was granted is paid back."""
+
+    split: Split = Split.PROPORTIONAL
+    fallback: Fallback = Fallback.PERSON
+
+
 class Policy(Terms):
     """One version of a merchant's rules; `for_line` gives the terms that bind one token."""
 
@@ -122,6 +139,7 @@ class Policy(Terms):
     identity_above: Caps = Field(default_factory=no_entries)
     #: Most that one reviewer may approve; null: any amount.
     approval_limits: Caps | None = None
+    payouts: Payouts = Payouts()
     #: Whether nobody is refunded before lists (sanctions, phishing) have been imported.
     lists_required: bool = False
     #: Words that channels and collections may share.

@@ -1,5 +1,13 @@
 """Every table, by what changes together. Importing this package fills the metadata."""
 
+from returns.tables.banking import (
+    BankAccount,
+    BankFile,
+    BankMovement,
+    BankStatusFile,
+    BankTransfer,
+    PayeeAccount,
+)
 from returns.tables.books import (
     AuditRow,
     Event,
@@ -19,6 +27,7 @@ from returns.tables.chain import (
     TokenTransfer,
     WatchedContract,
 )
+from returns.tables.charges import OrderCharge
 from returns.tables.lists import ListEntry, ListImport
 from returns.tables.orders import (
     ApiKey,
@@ -30,6 +39,7 @@ from returns.tables.orders import (
     PolicyActivation,
     PolicyRow,
 )
+from returns.tables.quotes import RateQuote
 from returns.tables.reconciliation import Break, ReconciliationRun
 from returns.tables.relay import (
     GasDay,
@@ -48,6 +58,11 @@ __all__ = [
     "Appeal",
     "AuditRow",
     "Authorization",
+    "BankAccount",
+    "BankFile",
+    "BankMovement",
+    "BankStatusFile",
+    "BankTransfer",
     "Block",
     "Break",
     "Chain",
@@ -69,13 +84,16 @@ __all__ = [
     "ListImport",
     "Merchant",
     "Order",
+    "OrderCharge",
     "OrderLine",
     "OutboxItem",
+    "PayeeAccount",
     "Payment",
     "PolicyActivation",
     "PolicyRow",
     "Posting",
     "Proposal",
+    "RateQuote",
     "ReconciliationRun",
     "RelayAttempt",
     "RelayRule",

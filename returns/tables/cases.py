@@ -8,7 +8,16 @@ from sqlmodel import Field, SQLModel
 
 from returns.columns import Uint256, UtcTime, word
 from returns.ids import new_id
-from returns.words import Disposition, HoldState, LegKind, LegState, LineState, Reason, Remedy
+from returns.words import (
+    Disposition,
+    HoldState,
+    LegKind,
+    LegState,
+    LineState,
+    Reason,
+    RefundStatus,
+    Remedy,
+)
 
 
 class ReturnCase(SQLModel, table=True):
@@ -125,6 +134,9 @@ class Leg(SQLModel, table=True):
     block_number: int | None = Field(default=None, sa_type=sa.BigInteger)
     block_hash: str | None = Field(default=None, max_length=66)
     depth: int | None = Field(default=None, description="blocks on top and its own, when told")
+    told: RefundStatus | None = Field(
+        default=None, sa_type=word(RefundStatus), description="by the processor, the last of all"
+    )
     error: str | None = Field(default=None, max_length=1000)
     created_at: datetime = Field(sa_type=UtcTime)
     updated_at: datetime = Field(sa_type=UtcTime)

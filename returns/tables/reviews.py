@@ -65,6 +65,7 @@ class Proposal(SQLModel, table=True):
     remedy: Remedy = Field(sa_type=word(Remedy))
     amount: int = Field(sa_type=Uint256)
     currency: str = Field(max_length=8)
+    keep: bool = Field(default=False, description="the customer keeps the token")
     approval_limit: int = Field(sa_type=Uint256, description="of one person, in force at that time")
     reason: str = Field(max_length=1000)
     abuse: bool | None = None

@@ -34,9 +34,12 @@ SCOPES = (
     "webhooks:read",
     "webhooks:write",
     "events:read",
+    "payees:read",
+    "payees:write",
 )
-#: About lanes, which belong to no merchant: only for who runs the installation, given by name.
-OPERATOR_SCOPES = ("relay:admin",)
+#: About lanes and queues, which belong to no merchant: only for who runs the installation, and
+#: given by name.
+OPERATOR_SCOPES = ("relay:admin", "work:admin")
 #: To confirm approvals above the limit of one person: only for whom it is given by name.
 SENIOR_SCOPES = ("reviews:above",)
 #: What the holder of a client token may do, with its one order.

@@ -76,7 +76,7 @@ def _accept(
         raise AuthorizationExpired(deadline=row.deadline.isoformat())
     row.signature, row.signed_at = signature, now
     session.flush()
-    legs.begin(session, runtime.terms, line, "holder", now)
+    legs.begin(session, runtime.terms, line, "holder", "the holder signed", now)
 
 
 def _find(

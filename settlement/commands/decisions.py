@@ -12,7 +12,7 @@ from returns import cases, reads
 from returns.remainder import check_remainder
 from returns.tables import DecisionRow, OrderLine, ReturnLine
 from returns.words import LineState, Verdict
-from settlement import bookings
+from settlement import bookings, legs, plans
 from settlement.plans import Terms
 from triage.decide import Decision
 from triage.facts import Facts
@@ -79,6 +79,10 @@ def grant(
     """
     check_remainder(session, line)
     bookings.grant(session, line, decision_id, now)
+    if not plans.moves_token(line.remedy, line.disposition):
+        reason = "the customer keeps the token"
+        legs.begin(session, terms, line, actor, reason, now)
+        return
     bought = session.get_one(OrderLine, line.order_line_id)
     session.add(
         authorizations.offer(

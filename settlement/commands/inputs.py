@@ -19,7 +19,7 @@ from pydantic import (
 from chain.addresses import ZERO, parse_address
 from returns.errors import UndropError
 from returns.money import CRYPTO_EXPONENTS, exponent_of, parse_amount
-from returns.words import Reason, Remedy, Tender
+from returns.words import BY_PROCESSOR, Reason, Remedy, Tender
 
 
 def _checked(parse: Any) -> Any:
@@ -99,9 +99,10 @@ class OrderLineIn(Input):
 
 
 class PaymentIn(Input):
-    """What came in. `captured` covers the prices of all lines exactly.
+    """What came in by one tender, or in one capture of it.
 
-    A card pays in a fiat currency, a wallet in a crypto currency: they are paid back the same way.
+    A card or a bank pays in a fiat currency, a wallet in a crypto currency: they are paid back the
+    same way. Gift cards and store credit are the merchant's own.
     """
 
     tender: Tender
@@ -112,7 +113,8 @@ class PaymentIn(Input):
 
     @model_validator(mode="after")
     def _tender_fits(self) -> Self:
-        if (self.currency in CRYPTO_EXPONENTS) is not (self.tender is Tender.WALLET):
+        is_crypto, wallet = self.currency in CRYPTO_EXPONENTS, self.tender is Tender.WALLET
+        if is_crypto is not wallet and self.tender in (*BY_PROCESSOR, Tender.WALLET):
             raise ValueError(f"a {self.tender.value} does not pay in {self.currency}")
         return self
 
@@ -126,11 +128,33 @@ class OrderIn(Input):
     buyer_wallet: Address | None = None
     channel: Annotated[str, Field(max_length=32, pattern=r"^[a-z_]+$")] = "web"
     lines: Annotated[list[OrderLineIn], Field(min_length=1, max_length=50)]
-    payment: PaymentIn
+    payments: Annotated[list[PaymentIn], Field(min_length=1, max_length=10)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_one_payment(cls, told: Any) -> Any:
+        """`payment` is short for `payments` with one in it."""
+        if isinstance(told, dict) and "payment" in told and "payments" not in told:
+            told = {**told, "payments": [told["payment"]]}
+            del told["payment"]
+        return told
+
+    @model_validator(mode="after")
+    def _is_paid_alike(self) -> Self:
+        tenders = {payment.tender for payment in self.payments}
+        if len({payment.currency for payment in self.payments}) > 1:
+            raise ValueError("an order is paid in one currency; send two orders")
+        if Tender.WALLET in tenders and len(self.payments) > 1:
+            raise ValueError("a wallet pays an order alone: token and refund change places at once")
+        references = {(payment.processor, payment.reference) for payment in self.payments}
+        if len(references) != len(self.payments):
+            raise ValueError("one payment stands twice")
+        return self
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if sum(line.price for line in self.lines) != self.payment.captured:
+        captured = sum(payment.captured for payment in self.payments)
+        if sum(line.price for line in self.lines) != captured:
             raise ValueError("the prices of the lines do not sum to what was captured")
         tokens = [(line.collection, line.token_id) for line in self.lines]
         if len(set(tokens)) != len(tokens):

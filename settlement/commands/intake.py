@@ -17,6 +17,7 @@ from returns.ids import new_id, new_rma
 from returns.remainder import granted
 from returns.tables import Order, OrderLine, Payment, ReturnCase, ReturnLine
 from returns.words import Disposition, LineState
+from settlement import tenders
 from settlement.commands import decisions, policies
 from settlement.commands.access import Caller
 from settlement.commands.inputs import ReturnIn, ReturnLineIn
@@ -113,7 +114,7 @@ def _foreseen(
 ) -> Iterator[Facts]:
     for asked, line in zip(request.lines, bought.lines, strict=True):
         wish = Wish(
-            amount=line.price if asked.amount is None else asked.amount,
+            amount=_asked(session, asked, line),
             remedy=request.remedy,
             reason=request.reason,
             message=request.message,
@@ -136,7 +137,7 @@ def _find(session: Session, caller: Caller, request: ReturnIn) -> _Bought:
     ).first()
     if order is None or caller.order_id not in (None, order.id):
         raise NotFound(what="order")
-    payment = session.exec(select(Payment).where(Payment.order_id == order.id)).one()
+    payment = tenders.main_payment(session, order.id)
     bought = session.exec(select(OrderLine).where(OrderLine.order_id == order.id))
     by_token = {(line.collection, line.token_id): line for line in bought}
     wanted = [(line.collection, line.token_id) for line in request.lines]
@@ -173,7 +174,8 @@ def _open(
     session.add(case)
     session.flush()
     for asked, order_line in zip(request.lines, bought.lines, strict=True):
-        line = _new_line(case, asked, order_line, bought.payment, request, now)
+        amount = _asked(session, asked, order_line)
+        line = _new_line(case, amount, order_line, bought.payment, request, now)
         cases.open_line(session, case, line, caller.name)
         purchase, state = bought.purchase(order_line), states[order_line.id]
         _decide(runtime, session, case, line, purchase, state, caller.ip_of(request.ip))
@@ -198,9 +200,16 @@ def _refuse_excess(session: Session, asked: ReturnLineIn, order_line: OrderLine)
         raise RefundAboveRemainder(requested=asked.amount, remaining=remaining)
 
 
+def _asked(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> int:
+    """Minor units that are asked for: what is left of the price, where nothing is said."""
+    if asked.amount is not None:
+        return asked.amount
+    return max(0, order_line.price - granted(session, order_line.id))
+
+
 def _new_line(
     case: ReturnCase,
-    asked: ReturnLineIn,
+    amount: int,
     bought: OrderLine,
     payment: Payment,
     request: ReturnIn,
@@ -214,7 +223,7 @@ def _new_line(
         open=True,
         remedy=request.remedy,
         disposition=Disposition.KEEP,
-        amount=bought.price if asked.amount is None else asked.amount,
+        amount=amount,
         currency=payment.currency,
         recipient=request.recipient,
         updated_at=now,

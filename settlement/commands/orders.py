@@ -14,7 +14,7 @@ from returns.errors import OrderDiffers, PaymentClaimed, ProcessorUnknown, Undro
 from returns.idempotency import request_hash
 from returns.ids import new_id
 from returns.tables import Order, OrderLine, Payment
-from returns.words import Tender
+from returns.words import BY_PROCESSOR
 from settlement.commands.inputs import OrderIn
 from settlement.runtime import Runtime
 
@@ -36,7 +36,7 @@ class _Rows:
 
     order: dict[str, Any]
     lines: list[dict[str, Any]]
-    payment: dict[str, Any]
+    payments: list[dict[str, Any]]
 
 
 def put_orders(runtime: Runtime, merchant_id: UUID, orders: list[OrderIn]) -> list[OrderResult]:
@@ -73,24 +73,26 @@ def _insert(session: Session, stored: list[_Rows]) -> None:
         connection = session.connection()
         connection.execute(sa.insert(Order), [rows.order for rows in stored])
         connection.execute(sa.insert(OrderLine), [line for rows in stored for line in rows.lines])
-        connection.execute(sa.insert(Payment), [rows.payment for rows in stored])
+        connection.execute(sa.insert(Payment), [one for rows in stored for one in rows.payments])
 
 
 def _judge(
     order: OrderIn, known: dict[str, str], claimed: set[tuple[str, str]], processors: frozenset[str]
 ) -> OrderResult:
     """What to do with one order; what it claims is remembered for the rest of the bulk."""
-    content, payment = _content(order), (order.payment.processor, order.payment.reference)
+    content = _content(order)
+    payments = {(one.processor, one.reference) for one in order.payments}
     if order.number in known:
         if known[order.number] == content:
             return OrderResult(order.number, KNOWN)
         return OrderResult(order.number, REFUSED, OrderDiffers(order=order.number))
-    if order.payment.tender is Tender.CARD and payment[0] not in processors:
-        return OrderResult(order.number, REFUSED, ProcessorUnknown(processor=payment[0]))
-    if payment in claimed:
-        return OrderResult(order.number, REFUSED, PaymentClaimed(reference=payment[1]))
+    for one in order.payments:
+        if one.tender in BY_PROCESSOR and one.processor not in processors:
+            return OrderResult(order.number, REFUSED, ProcessorUnknown(processor=one.processor))
+    for _, reference in payments & claimed:
+        return OrderResult(order.number, REFUSED, PaymentClaimed(reference=reference))
     known[order.number] = content
-    claimed.add(payment)
+    claimed |= payments
     return OrderResult(order.number, STORED)
 
 
@@ -99,7 +101,7 @@ def _content(order: OrderIn) -> str:
 
 
 def _claimed(session: Session, merchant_id: UUID, orders: list[OrderIn]) -> set[tuple[str, str]]:
-    references = [order.payment.reference for order in orders]
+    references = [one.reference for order in orders for one in order.payments]
     query = select(Payment.processor, Payment.reference).where(
         Payment.merchant_id == merchant_id, col(Payment.reference).in_(references)
     )
@@ -122,11 +124,11 @@ def _rows(chain_id: int, merchant_id: UUID, order: OrderIn, now: datetime) -> _R
             "merchant_id": merchant_id,
             "content_hash": _content(order),
             "created_at": now,
-            **order.model_dump(exclude={"lines", "payment"}),
+            **order.model_dump(exclude={"lines", "payments"}),
         },
         lines=[
             {"id": new_id(), "position": n, "chain_id": chain_id, **owner, **line.model_dump()}
             for n, line in enumerate(order.lines)
         ],
-        payment={"id": new_id(), **owner, **order.payment.model_dump()},
+        payments=[{"id": new_id(), **owner, **one.model_dump()} for one in order.payments],
     )

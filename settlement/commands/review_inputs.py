@@ -57,6 +57,7 @@ class ReviewIn(Input):
     reason: Written
     remedy: Remedy | None = Field(default=None, description="another remedy than was asked for")
     amount: Amount | None = Field(default=None, ge=1, description="less than was asked for")
+    keep: YesOrNo = Field(default=False, description="the customer keeps the token: goodwill")
     abuse: YesOrNo | None = None
     question: Words | None = Field(default=None, description="the customer reads it")
     days: Days = ANSWER_WITHIN.days
@@ -65,8 +66,8 @@ class ReviewIn(Input):
     def _parts_fit(self) -> Self:
         if (self.question is not None) is not (self.decision == "ask"):
             raise ValueError("a question goes with the decision 'ask', and only with that")
-        if self.amount is not None and self.decision != "approve":
-            raise ValueError("an amount goes with the decision 'approve' only")
+        if (self.amount is not None or self.keep) and self.decision != "approve":
+            raise ValueError("amount and keep go with the decision 'approve' only")
         if self.abuse is not None and self.decision not in ("approve", "deny"):
             raise ValueError("abuse is said with 'approve' or 'deny' only")
         return self

@@ -29,21 +29,21 @@ from returns.tables import (
     AuditRow,
     DecisionRow,
     OrderLine,
-    Payment,
     Proposal,
     ReturnCase,
     ReturnLine,
 )
 from returns.words import (
+    ALLOWED_PAIRS,
+    ORIGINAL,
     Disposition,
     EvidenceKind,
     LineState,
     ProposalState,
     Remedy,
-    Tender,
     Verdict,
 )
-from settlement import legs
+from settlement import legs, tenders
 from settlement.approvals import limit_for
 from settlement.commands import decisions, evidence, policies
 from settlement.commands.access import Caller
@@ -191,8 +191,8 @@ def _approve_or_propose(sitting: _Sitting, review: ReviewIn, holder: str | None)
     if amount > line.amount:
         raise FieldInvalid(field="amount", problem=f"more than the {line.amount} asked for")
     remedy = review.remedy or line.remedy
-    wanted = Said(Verdict.APPROVE, remedy, amount, review.reason, review.abuse)
-    _check_payable(sitting, remedy)
+    wanted = Said(Verdict.APPROVE, remedy, amount, review.reason, review.abuse, keep=review.keep)
+    _check_payable(sitting, wanted)
     _, policy = policies.in_force(sitting.session, line.merchant_id, sitting.now)
     limit = limit_for(policy, line.currency)
     if limit is not None and amount + _bonus(line, wanted) > limit:
@@ -206,13 +206,15 @@ def _approve(sitting: _Sitting, wanted: Said, holder: str | None) -> None:
     session, line, now = sitting.session, sitting.line, sitting.now
     lifecycle.check_move(line.state, LineState.APPROVED)
     _refuse_own_matter(sitting)
-    _check_payable(sitting, wanted.remedy)
-    if holder is None:
+    _check_payable(sitting, wanted)
+    if holder is None and not wanted.keep:
         raise HolderUnknown
     row = store(session, line, wanted, sitting.actor, now)
     _set_terms(line, wanted)
     _advance(sitting, LineState.APPROVED, wanted.reason)
-    decisions.grant(session, sitting.terms, line, row.id, holder, actor=sitting.actor, now=now)
+    decisions.grant(
+        session, sitting.terms, line, row.id, holder or "", actor=sitting.actor, now=now
+    )
 
 
 def _bonus(line: ReturnLine, wanted: Said) -> int:
@@ -224,20 +226,18 @@ def _bonus(line: ReturnLine, wanted: Said) -> int:
 def _set_terms(line: ReturnLine, wanted: Said) -> None:
     line.bonus = _bonus(line, wanted)
     line.remedy, line.amount = wanted.remedy, wanted.amount
-    if line.disposition is not Disposition.BURN or wanted.remedy is Remedy.CRYPTO_REFUND:
+    if wanted.keep:
+        line.disposition = Disposition.KEEP
+    elif line.disposition is not Disposition.BURN or wanted.remedy is Remedy.CRYPTO_REFUND:
         line.disposition = Disposition.VAULT
 
 
-def _check_payable(sitting: _Sitting, remedy: Remedy) -> None:
-    """Refuse a remedy that this purchase's payment cannot be given back in."""
-    query = select(Payment).where(Payment.order_id == sitting.case.order_id)
-    payment = sitting.session.exec(query).one()
-    fits = {
-        Remedy.CRYPTO_REFUND: payment.tender is Tender.WALLET,
-        Remedy.FIAT_REFUND: payment.tender is Tender.CARD,
-        Remedy.STORE_CREDIT: True,
-    }
-    if not fits.get(remedy, False):
+def _check_payable(sitting: _Sitting, wanted: Said) -> None:
+    """Refuse a remedy that this purchase's payment cannot be given back in, or not so."""
+    remedy = wanted.remedy
+    payment = tenders.main_payment(sitting.session, sitting.case.order_id)
+    kept = not wanted.keep or (remedy, Disposition.KEEP) in ALLOWED_PAIRS
+    if not kept or remedy not in (ORIGINAL[payment.tender], Remedy.STORE_CREDIT):
         raise RemedyNotPayable(
             tender=payment.tender.value, currency=payment.currency, remedy=remedy.value
         )
@@ -255,6 +255,7 @@ def _propose(sitting: _Sitting, wanted: Said, limit: int) -> None:
         line_id=line.id,
         remedy=wanted.remedy,
         amount=wanted.amount,
+        keep=wanted.keep,
         currency=line.currency,
         approval_limit=limit,
         reason=wanted.reason,
@@ -272,7 +273,8 @@ def _propose(sitting: _Sitting, wanted: Said, limit: int) -> None:
 
 
 def _proposed(row: Proposal) -> Said:
-    return Said(Verdict.APPROVE, row.remedy, row.amount, row.reason, row.abuse, row.by)
+    same = (row.remedy, row.amount, row.reason, row.abuse, row.by, row.keep)
+    return Said(Verdict.APPROVE, *same)
 
 
 def _open_proposal(sitting: _Sitting) -> Proposal | None:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from custody.eligibility import TokenState
 from returns.remainder import granted
-from settlement import lists, signals
+from settlement import disputes, lists, signals
 from settlement.facts import history, market, token
 from settlement.facts.request import Purchase, Wish
 from triage.facts import Facts
@@ -39,6 +39,7 @@ def gather(
         **history.of(session, bought, wish.wallet, now, besides),
         **token.of(session, bought, state, now),
         **market.of(session, bought, now),
+        **disputes.facts_of(session, bought.order, now),
         "requested_at": now,
         "on_lists": _lists(session, bought, wish, state),
         "lists_searched": [kind.value for kind in lists.newest_by_kind(session, merchant_id)],

@@ -17,13 +17,12 @@ from returns.tables import (
     DecisionRow,
     Order,
     OrderLine,
-    Payment,
     ReturnCase,
     ReturnLine,
     ReviewLabel,
 )
 from returns.words import LineState, Verdict
-from settlement.facts.request import Purchase
+from settlement.facts.request import Purchase, paid_in
 
 _YEAR = timedelta(days=365)
 _SPANS = (7, 30, 90, 365)
@@ -125,10 +124,9 @@ def _usual_price(session: Session, bought: Purchase, now: datetime) -> int | Non
     query = (
         select(OrderLine.price)
         .join(Order, col(Order.id) == OrderLine.order_id)
-        .join(Payment, col(Payment.order_id) == Order.id)
         .where(Order.merchant_id == bought.order.merchant_id)
         .where(Order.customer == bought.order.customer, OrderLine.id != bought.line.id)
-        .where(Payment.currency == bought.payment.currency, Order.placed_at <= now)
+        .where(paid_in(bought.payment.currency), Order.placed_at <= now)
         .order_by(col(Order.placed_at).desc(), col(OrderLine.id).desc())
         .limit(_USUAL)
     )

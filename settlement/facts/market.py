@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from returns.tables import Order, OrderLine, Payment
-from settlement.facts.request import Purchase
+from returns.tables import Order, OrderLine
+from settlement.facts.request import Purchase, paid_in
 
 #: A floor is the lowest of the sales of so many days, where there were at least so many.
 _DAYS, _FEWEST = timedelta(days=30), 10
@@ -28,11 +28,10 @@ def _floor(session: Session, bought: Purchase, at: datetime) -> int | None:
         select(sa.func.min(OrderLine.price), sa.func.count())
         .select_from(OrderLine)
         .join(Order, col(Order.id) == OrderLine.order_id)
-        .join(Payment, col(Payment.order_id) == Order.id)
         .where(OrderLine.merchant_id == bought.order.merchant_id)
         .where(OrderLine.chain_id == bought.line.chain_id)
         .where(OrderLine.collection == bought.line.collection)
-        .where(Payment.currency == bought.payment.currency)
+        .where(paid_in(bought.payment.currency))
         .where(Order.placed_at > at - _DAYS, Order.placed_at <= at)
     )
     lowest, sales = session.exec(query).one()

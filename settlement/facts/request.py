@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+from sqlmodel import select
+
 from returns.tables import Order, OrderLine, Payment
 from returns.words import Reason, Remedy
 
@@ -29,3 +32,9 @@ class Purchase:
     order: Order
     line: OrderLine
     payment: Payment
+
+
+def paid_in(currency: str) -> sa.ColumnElement[bool]:
+    """Whether an order was paid in a currency; it may have been paid by several tenders."""
+    paid = select(Payment.id).where(Payment.order_id == Order.id, Payment.currency == currency)
+    return paid.correlate(Order).exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
@@ -44,6 +44,14 @@ class ProcessorRefund:
         """As inbox rows and webhooks carry it: amounts as strings."""
         return {name: str(value) for name, value in asdict(self).items()}
 
+    @classmethod
+    def from_payload(cls, told: Mapping[str, str]) -> ProcessorRefund:
+        """Read it back."""
+        names = ("id", "key", "charge", "currency")
+        texts = {name: told[name] for name in names}
+        status, reason = RefundStatus(told["status"]), told.get("reason", "")
+        return cls(**texts, amount=int(told["amount"]), status=status, reason=reason)
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessorDispute:
@@ -58,6 +66,12 @@ class ProcessorDispute:
     def to_payload(self) -> dict[str, str]:
         """As inbox rows carry it."""
         return {name: str(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_payload(cls, told: Mapping[str, str]) -> ProcessorDispute:
+        """Read it back."""
+        texts = {name: told[name] for name in ("id", "charge", "currency")}
+        return cls(**texts, amount=int(told["amount"]), status=DisputeStatus(told["status"]))
 
 
 #: What a webhook can tell.
@@ -79,8 +93,22 @@ class Movement:
     at: datetime
 
 
+#: Why a refund finds nobody who takes it: Stripe's `failure_reason`, ISO 20022's reason codes.
+_METHOD_GONE = frozenset(
+    {"expired_or_canceled_card", "lost_or_stolen_card", "AC01", "AC04", "AC06", "AC13"}
+)
+
+
+def is_method_gone(reason: str) -> bool:
+    """Whether a refund failed because its payment method does not exist any more."""
+    return reason.split(" ", maxsplit=1)[0] in _METHOD_GONE
+
+
 class RefundDeclined(UndropError):
-    """The processor understood the request and will not do it: asking again changes nothing."""
+    """The processor understood the request and will not do it: asking again changes nothing.
+
+    The value `reason` is the processor's code for why, where it has one.
+    """
 
     status = 409
     sentence = "The processor declined the refund: {problem}."

@@ -88,8 +88,8 @@ def test_deposit_and_commit_that_a_reorg_took_back_together_are_told_again(desk:
 
 def test_order_paid_through_a_processor_that_is_not_set_up_is_refused(desk: Desk) -> None:
     order = desk.buy()
-    payment = order.payment.model_copy(update={"processor": "elsewhere", "reference": "ch_new"})
-    other = order.model_copy(update={"number": "B-1", "payment": payment})
+    payment = order.payments[0].model_copy(update={"processor": "elsewhere", "reference": "ch_new"})
+    other = order.model_copy(update={"number": "B-1", "payments": [payment]})
     before = desk.count_all()
     (result,) = orders.put_orders(desk.runtime, desk.merchant.id, [other])
     assert isinstance(result.error, ProcessorUnknown)

@@ -28,7 +28,7 @@ from returns.tables import (
     ReturnCase,
     ReturnLine,
 )
-from returns.words import LegKind, RelayState
+from returns.words import DisputeStatus, LegKind, RelayState
 from settlement.commands import (
     authorizations,
     cases,
@@ -43,6 +43,7 @@ from settlement.commands.access import SCOPES, Caller
 from settlement.commands.inputs import OrderIn, ReturnIn, SignatureIn
 from settlement.commands.review_inputs import ReviewIn
 from settlement.drain import drain_inbox, drain_outbox
+from settlement.processors.base import ProcessorDispute
 from settlement.runtime import Runtime
 from settlement.settings import Settings
 
@@ -97,16 +98,24 @@ class Desk:
         owner: int = 0,
         tokens: int = 1,
         customer: str | None = None,
+        parts: dict[str, int] | None = None,
     ) -> OrderIn:
-        """An order of new tokens in a customer's wallet, paid by card (USD) or wallet (ETH)."""
+        """An order of new tokens in a customer's wallet, paid by card (USD) or wallet (ETH).
+
+        `parts`: what each of several tenders paid of it.
+        """
         self._count += 1
         numbers = [self._count * 100 + index for index in range(tokens)]
         for number in numbers:
             self.chain.give(number, ADDRESSES[owner])
+        body = order_body(f"A-{self._count}", numbers, price, tender, owner)
+        if parts is not None:
+            del body["payment"]
         order = OrderIn.model_validate(
-            order_body(f"A-{self._count}", numbers, price, tender, owner)
+            body
             | {"placed_at": self.clock().isoformat()}
             | ({} if customer is None else {"customer": customer})
+            | ({} if parts is None else {"payments": payments_body(f"A-{self._count}", parts)})
         )
         (result,) = orders.put_orders(self.runtime, self.merchant.id, [order])
         assert result.result == orders.STORED
@@ -137,9 +146,11 @@ class Desk:
     def cancel(self, rma: str) -> dict[str, Any]:
         return cases.cancel(self.runtime, self.shop, rma)
 
-    def review(self, rma: str, decision: str, remedy: str | None = None) -> dict[str, Any]:
-        line = str(self.line(rma).id)
-        given = ReviewIn(line=line, decision=decision, reason="looked at it", remedy=remedy)
+    def review(
+        self, rma: str, decision: str, remedy: str | None = None, **further: Any
+    ) -> dict[str, Any]:
+        said = {"line": str(self.line(rma).id), "decision": decision, "reason": "looked at it"}
+        given = ReviewIn(**said, remedy=remedy, **further)
         return reviews.decide_review(self.runtime, self.staff, rma, given)
 
     def use_policy(self, text: str) -> None:
@@ -275,6 +286,18 @@ class Desk:
             if not done + self.work():
                 return
 
+    def dispute(self, order: OrderIn, status: str, amount: int | None = None) -> bool:
+        """The customer's bank takes a payment back, or a dispute about it ends."""
+        paid = order.payments[0]
+        told = ProcessorDispute(
+            f"dp_{order.number}",
+            paid.reference,
+            paid.captured if amount is None else amount,
+            paid.currency,
+            DisputeStatus(status),
+        )
+        return webhooks.receive(self.runtime, "sandbox", *webhook(told))
+
     # -- looking -------------------------------------------------------------------------------
 
     def rows(self, table: type[SQLModel], *conditions: Any) -> list[Any]:
@@ -313,12 +336,14 @@ class Desk:
         """Who holds a token of our collection."""
         return self.chain.state.owners[DEPLOYMENT.collection, token_id]
 
-    def states(self, rma: str) -> list[str]:
-        """The states that the events of a case tell, in order."""
+    def timeline(self, rma: str) -> list[dict[str, Any]]:
+        """The events of a case, in order."""
         with self.runtime.database.read() as session:
-            case = reads.find_case(session, self.merchant.id, rma)
-            told = [event["event"] for event in reads.timeline(session, case)]
-        return [kind.removeprefix("return.line.") for kind in told]
+            return reads.timeline(session, reads.find_case(session, self.merchant.id, rma))
+
+    def states(self, rma: str) -> list[str]:
+        """The states that they tell."""
+        return [event["event"].removeprefix("return.line.") for event in self.timeline(rma)]
 
     def balances(self) -> dict[tuple[str, str], int]:
         """What the ledger says, without what is settled to zero."""
@@ -356,9 +381,24 @@ def order_body(
     }
 
 
+def payments_body(number: str, parts: dict[str, int]) -> list[dict[str, Any]]:
+    """Several payments in dollars of one order: minor units by tender."""
+    return [
+        {
+            "tender": tender,
+            "processor": "sandbox" if tender == "card" else "credit",
+            "reference": f"{tender}_{number}",
+            "currency": "USD",
+            "captured": str(captured),
+        }
+        for tender, captured in parts.items()
+    ]
+
+
 def request_body(order: OrderIn, remedy: str | None = None) -> dict[str, Any]:
     """A request for all tokens of an order, by default in the tender that was used."""
-    natural = "fiat_refund" if order.payment.tender == "card" else "crypto_refund"
+    by_card = any(one.tender == "card" for one in order.payments)
+    natural = "fiat_refund" if by_card else "crypto_refund"
     tokens = [{"collection": x.collection, "token_id": str(x.token_id)} for x in order.lines]
     return {
         "order": order.number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from returns.words import Remedy, Tender, Verdict
+from returns.words import ORIGINAL, Remedy, Verdict
 from triage.facts import ZERO_ADDRESS
 from triage.hits import Ground, RuleHit, deny, hit, review
 from triage.situation import Situation
@@ -33,17 +33,15 @@ def asked_again(case: Situation) -> RuleHit | None:
 
 
 def not_the_holder(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.holder is None or facts.claimant is None:
-        return None
-    if facts.holder == facts.claimant and facts.holder != ZERO_ADDRESS:
+    holder, claimant = case.facts.holder, case.facts.claimant
+    if holder is None or claimant is None or (holder == claimant and holder != ZERO_ADDRESS):
         return None
     return deny(
         "not_the_holder",
         "The token is held by {holder}, not by the requester's wallet {claimant}.",
         Ground.SAFETY,
-        holder=facts.holder,
-        claimant=facts.claimant,
+        holder=holder,
+        claimant=claimant,
     )
 
 
@@ -62,23 +60,18 @@ def wallet_unknown(case: Situation) -> RuleHit | None:
 
 
 def holder_not_buyer(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.claimant is None or facts.holder != facts.claimant:
-        return None
-    if facts.buyer_wallet in (None, facts.claimant):
+    facts, claimant = case.facts, case.facts.claimant
+    if claimant is None or facts.holder != claimant or facts.buyer_wallet in (None, claimant):
         return None
     sentence = "The token is held by {claimant}; it was bought by {buyer}."
-    values = {"claimant": facts.claimant, "buyer": facts.buyer_wallet}
+    values = {"claimant": claimant, "buyer": facts.buyer_wallet}
     return _chosen(case, "holder_not_buyer", sentence, **values)
-
-
-#: The remedy that would pay one tender's money out through the other one.
-_MISMATCH = {Tender.CARD: Remedy.CRYPTO_REFUND, Tender.WALLET: Remedy.FIAT_REFUND}
 
 
 def tender_mismatch(case: Situation) -> RuleHit | None:
     facts = case.facts
-    if facts.remedy is not _MISMATCH[facts.tender]:
+    # Credit can be had for everything; money only the way it came.
+    if facts.remedy in (ORIGINAL[facts.tender], Remedy.STORE_CREDIT, Remedy.NOTHING):
         return None
     sentence = "A payment by {tender} would be paid back as {remedy}."
     values = {"tender": facts.tender.value, "remedy": facts.remedy.value}
@@ -94,9 +87,9 @@ def tender_expired(case: Situation) -> RuleHit | None:
 
 
 def third_party_payout(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.payee is None or facts.payee == facts.buyer_wallet:
+    facts, payee = case.facts, case.facts.payee
+    if payee is None or payee == facts.buyer_wallet:
         return None
     sentence = "The payout would go to {payee}; the payer is {payer}."
-    values = {"payee": facts.payee, "payer": facts.buyer_wallet or "unknown"}
+    values = {"payee": payee, "payer": facts.buyer_wallet or "unknown"}
     return _chosen(case, "third_party_payout", sentence, **values)

@@ -38,7 +38,7 @@ def identity_unproven(case: Situation) -> RuleHit | None:
     return review(
         "identity_unproven",
         "{payout} is above {above}, from where the identity has to be proven.",
-        payout=Money(case.payout, case.facts.currency),
+        payout=case.payout_shown,
         above=Money(above, case.facts.currency),
     )
 

@@ -242,6 +242,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_subject_id"), ["subject_id"], unique=False)
 
     op.create_table(
+        "bank_account",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("holder", sa.String(length=70), nullable=False),
+        sa.Column("iban", sa.String(length=34), nullable=False),
+        sa.Column("bic", sa.String(length=11), nullable=True),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_account_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", name=op.f("pk_bank_account")),
+    )
+    op.create_table(
+        "bank_file",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.String(length=35), nullable=False),
+        sa.Column("transfers", sa.Integer(), nullable=False),
+        sa.Column("total", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_file_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_file")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_bank_file_message_id")),
+    )
+    with op.batch_alter_table("bank_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_file_merchant_id"), ["merchant_id"], unique=False)
+
+    op.create_table(
         "break",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -405,6 +438,31 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_due", ["done_at", "due_at"], unique=False)
 
     op.create_table(
+        "payee_account",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
+        sa.Column("holder", sa.String(length=70), nullable=False),
+        sa.Column("iban", sa.String(length=34), nullable=False),
+        sa.Column("bic", sa.String(length=11), nullable=True),
+        sa.Column("created_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("replaced_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_payee_account_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payee_account")),
+    )
+    with op.batch_alter_table("payee_account", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_payee_account_current",
+            ["merchant_id", "customer"],
+            unique=True,
+            sqlite_where=sa.text("replaced_at IS NULL"),
+            postgresql_where=sa.text("replaced_at IS NULL"),
+        )
+
+    op.create_table(
         "policy",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -419,6 +477,65 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policy")),
         sa.UniqueConstraint("merchant_id", "version", name=op.f("uq_policy_merchant_id_version")),
+    )
+    op.create_table(
+        "rate_quote",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column(
+            "policy",
+            sa.Enum(
+                "then",
+                "now",
+                "lower",
+                "stable",
+                name="ratepolicy",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("paid_at", columns.UtcTime(), nullable=False),
+        sa.Column("from_amount", columns.Uint256(), nullable=False),
+        sa.Column("from_currency", sa.String(length=8), nullable=False),
+        sa.Column("to_amount", columns.Uint256(), nullable=False),
+        sa.Column("promised_amount", columns.Uint256(), nullable=False),
+        sa.Column("to_currency", sa.String(length=8), nullable=False),
+        sa.Column("rate_numerator", columns.Uint256(), nullable=False),
+        sa.Column("rate_denominator", columns.Uint256(), nullable=False),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.Column("observed_at", columns.UtcTime(), nullable=False),
+        sa.Column("fx_difference", columns.Uint256(), nullable=True),
+        sa.Column(
+            "fx_bearer",
+            sa.Enum(
+                "merchant",
+                "customer",
+                "platform",
+                "creator",
+                name="costbearer",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("quoted_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.Column("used_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_rate_quote_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rate_quote")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "subject_id",
+            "number",
+            name=op.f("uq_rate_quote_merchant_id_subject_id_number"),
+        ),
     )
     op.create_table(
         "reconciliation_run",
@@ -606,6 +723,32 @@ def upgrade() -> None:
             postgresql_where=sa.text("deleted_at IS NULL"),
             sqlite_where=sa.text("deleted_at IS NULL"),
         )
+
+    op.create_table(
+        "bank_status_file",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("file_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.String(length=35), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("taken_by", sa.String(length=100), nullable=False),
+        sa.Column("taken_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["bank_file.id"], name=op.f("fk_bank_status_file_file_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_status_file_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_status_file")),
+        sa.UniqueConstraint(
+            "merchant_id", "message_id", name=op.f("uq_bank_status_file_merchant_id_message_id")
+        ),
+        sa.UniqueConstraint(
+            "merchant_id", "sha256", name=op.f("uq_bank_status_file_merchant_id_sha256")
+        ),
+    )
+    with op.batch_alter_table("bank_status_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_status_file_file_id"), ["file_id"], unique=False)
 
     op.create_table(
         "list_entry",
@@ -938,6 +1081,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_dispute_payment_id"), ["payment_id"], unique=False)
 
     op.create_table(
+        "order_charge",
+        sa.Column("order_line_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "item",
+                "tax",
+                "royalty",
+                "platform_fee",
+                "gas",
+                name="chargekind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_order_charge_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_line_id"], ["order_line.id"], name=op.f("fk_order_charge_order_line_id")
+        ),
+        sa.PrimaryKeyConstraint("order_line_id", "kind", name=op.f("pk_order_charge")),
+    )
+    op.create_table(
         "return_line",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1268,6 +1439,21 @@ def upgrade() -> None:
         sa.Column("block_number", sa.BigInteger(), nullable=True),
         sa.Column("block_hash", sa.String(length=66), nullable=True),
         sa.Column("depth", sa.Integer(), nullable=True),
+        sa.Column(
+            "told",
+            sa.Enum(
+                "pending",
+                "requires_action",
+                "succeeded",
+                "failed",
+                "canceled",
+                name="refundstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("error", sa.String(length=1000), nullable=True),
         sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.Column("updated_at", columns.UtcTime(), nullable=False),
@@ -1319,6 +1505,7 @@ def upgrade() -> None:
         ),
         sa.Column("amount", columns.Uint256(), nullable=False),
         sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("keep", sa.Boolean(), nullable=False),
         sa.Column("approval_limit", columns.Uint256(), nullable=False),
         sa.Column("reason", sa.String(length=1000), nullable=False),
         sa.Column("abuse", sa.Boolean(), nullable=True),
@@ -1364,6 +1551,57 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appeal")),
         sa.UniqueConstraint("line_id", name=op.f("uq_appeal_line_id")),
     )
+    op.create_table(
+        "bank_transfer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("leg_id", sa.Uuid(), nullable=False),
+        sa.Column("charge", sa.String(length=128), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("payee_id", sa.Uuid(), nullable=False),
+        sa.Column("note", sa.String(length=140), nullable=False),
+        sa.Column("file_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "pending",
+                "requires_action",
+                "succeeded",
+                "failed",
+                "canceled",
+                name="refundstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("code", sa.String(length=4), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["bank_file.id"], name=op.f("fk_bank_transfer_file_id")
+        ),
+        sa.ForeignKeyConstraint(["leg_id"], ["leg.id"], name=op.f("fk_bank_transfer_leg_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_transfer_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["payee_id"], ["payee_account.id"], name=op.f("fk_bank_transfer_payee_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_transfer")),
+        sa.UniqueConstraint("leg_id", name=op.f("uq_bank_transfer_leg_id")),
+    )
+    with op.batch_alter_table("bank_transfer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_transfer_file_id"), ["file_id"], unique=False)
+        batch_op.create_index(
+            "ix_bank_transfer_unsent",
+            ["merchant_id", "file_id", "status", "created_at"],
+            unique=False,
+        )
+
     op.create_table(
         "posting",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1492,11 +1730,41 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'pending'"),
         )
 
+    op.create_table(
+        "bank_movement",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("transfer_id", sa.Uuid(), nullable=False),
+        sa.Column("status_file_id", sa.Uuid(), nullable=False),
+        sa.Column("is_return", sa.Boolean(), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_movement_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["status_file_id"],
+            ["bank_status_file.id"],
+            name=op.f("fk_bank_movement_status_file_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["transfer_id"], ["bank_transfer.id"], name=op.f("fk_bank_movement_transfer_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_movement")),
+    )
+    with op.batch_alter_table("bank_movement", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_bank_movement_transfer_id"), ["transfer_id"], unique=False
+        )
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("bank_movement", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_movement_transfer_id"))
+
+    op.drop_table("bank_movement")
     with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_webhook_delivery_order",
@@ -1530,6 +1798,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_posting_account"))
 
     op.drop_table("posting")
+    with op.batch_alter_table("bank_transfer", schema=None) as batch_op:
+        batch_op.drop_index("ix_bank_transfer_unsent")
+        batch_op.drop_index(batch_op.f("ix_bank_transfer_file_id"))
+
+    op.drop_table("bank_transfer")
     op.drop_table("appeal")
     with op.batch_alter_table("proposal", schema=None) as batch_op:
         batch_op.drop_index(
@@ -1592,6 +1865,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_return_line_case_id"))
 
     op.drop_table("return_line")
+    op.drop_table("order_charge")
     with op.batch_alter_table("dispute", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_dispute_payment_id"))
 
@@ -1632,6 +1906,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_list_entry_import_id"))
 
     op.drop_table("list_entry")
+    with op.batch_alter_table("bank_status_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_status_file_file_id"))
+
+    op.drop_table("bank_status_file")
     with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_webhook_endpoint_url",
@@ -1654,7 +1932,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_reconciliation_run_merchant_id"))
 
     op.drop_table("reconciliation_run")
+    op.drop_table("rate_quote")
     op.drop_table("policy")
+    with op.batch_alter_table("payee_account", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_payee_account_current",
+            sqlite_where=sa.text("replaced_at IS NULL"),
+            postgresql_where=sa.text("replaced_at IS NULL"),
+        )
+
+    op.drop_table("payee_account")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("ix_outbox_due")
 
@@ -1674,6 +1961,11 @@ def downgrade() -> None:
     op.drop_table("idempotency_record")
     op.drop_table("gas_day")
     op.drop_table("break")
+    with op.batch_alter_table("bank_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_file_merchant_id"))
+
+    op.drop_table("bank_file")
+    op.drop_table("bank_account")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_subject_id"))
         batch_op.drop_index(batch_op.f("ix_audit_merchant_id"))

@@ -52,6 +52,9 @@ SCOPE = {
     ("GET", "/v1/returns/{rma}/evidence/{evidence_id}"): "returns:read",
     ("POST", "/v1/returns/{rma}/appeal"): "returns:write",
     ("GET", "/v1/reconciliation"): "reconciliation:read",
+    ("GET", "/v1/dead-letters"): "work:admin",
+    ("POST", "/v1/dead-letters/{queue}/{row}/retry"): "work:admin",
+    ("POST", "/v1/dead-letters/inbox/{row}/close"): "work:admin",
     ("GET", "/v1/tokens/{caip19}"): "returns:read",
     ("POST", "/v1/relay/transactions"): "relay:write",
     ("GET", "/v1/relay/transactions"): "relay:read",
@@ -76,6 +79,8 @@ SCOPE = {
     ("POST", "/v1/webhook-deliveries/{delivery_id}/resend"): "webhooks:write",
     ("GET", "/v1/returns/{rma}/events"): "events:read",
     ("GET", "/v1/events/stream"): "events:read",
+    ("PUT", "/v1/payees/{customer}"): "payees:write",
+    ("GET", "/v1/payees/{customer}"): "payees:read",
     ("GET", "/v1/relay/lanes"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
@@ -89,12 +94,14 @@ RETURN: dict[str, Any] = {
 }
 #: A well-formed body for each write.
 BODY: dict[str, Any] = {
+    "/v1/dead-letters/inbox/{row}/close": {"reason": "looked at it"},
     "/v1/orders": order_json(),
     "/v1/client-tokens": {"order": "A-1"},
     "/v1/signals": {"signals": [{"about": "customer", "key": "ann", "facts": {"consumer": True}}]},
     "/v1/returns/eligibility": RETURN,
     "/v1/returns/{rma}/authorization": {"line": "x", "signature": "0x00"},
     "/v1/reviews/{rma}/decision": {"line": "x", "decision": "deny", "reason": "because"},
+    "/v1/payees/{customer}": {"holder": "Ann", "iban": "DE89370400440532013000"},
     "/v1/policies": {"text": POLICY},
     "/v1/policies/{version}/activate": {},
     "/v1/policies/rollback": {"version": 1, "reason": "it was wrong"},
@@ -135,8 +142,9 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
         body = None
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
-    names["version"] = "1"
     names["endpoint_id"] = names["delivery_id"] = str(UUID(int=1))
+    names |= {"version": "1", "queue": "outbox", "row": str(UUID(int=1))}
+    names["customer"] = "ann"
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
     return door.send(method, path.format(**names), key, json=body, headers=headers)

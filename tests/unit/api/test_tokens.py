@@ -109,7 +109,7 @@ def test_the_price_of_an_order_is_for_its_merchant_alone(index: Door) -> None:
     order = desk.buy(price=900, tender="wallet")
     token = order.lines[0].token_id
     with desk.runtime.database.write() as session:
-        paid = order.payment.reference
+        paid = order.payments[0].reference
         transfer_row(session, 4, FIRST, ADDRESSES[0], token_id=token, tx_hash=paid)
     name = TOKEN[:-1] + str(token)
     price = {"amount": "900", "asset": "ETH", "source": "order"}

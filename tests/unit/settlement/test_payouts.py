@@ -44,7 +44,7 @@ def test_intent_is_stored_before_the_processor_is_asked(desk: Desk, rma: str) ->
     ask = desk.processor.refund
     desk.processor.refund = lambda *a: (seen.append(refund_leg(desk, rma).state), ask(*a))[1]
     desk.run()
-    assert seen == [LegState.SENT]
+    assert seen == [LegState.CLAIMED]
     assert desk.processor.asked == [refund_leg(desk, rma).id]
 
 

@@ -48,7 +48,7 @@ def test_fiat_refund_takes_the_token_first_and_pays_once_after_the_final_commit(
     assert desk.line(rma).state is SETTLED
     assert desk.owner(order) == VAULT
     assert [(r.charge, r.amount, r.currency) for r in desk.processor.log] == [
-        (order.payment.reference, 1000, "USD")
+        (order.payments[0].reference, 1000, "USD")
     ]
     assert [leg.kind for leg in desk.rows(Leg)] == [
         LegKind.DEPOSIT, LegKind.COMMIT, LegKind.PROCESSOR_REFUND, LegKind.SETTLE,

@@ -53,7 +53,7 @@ def effects(old: Policy, new: Policy) -> dict[str, Effect]:
             STRICTER,
         ),
         ("anomaly_from: 0.999", "anomaly_from: 0.99", "risk.anomaly_from", STRICTER),
-        ("score_from: 75", "score_from: 76", "risk.score_from", LOOSER),
+        ("score_from: 100", "score_from: 99", "risk.score_from", STRICTER),
         ("review_from: 0.6", "review_from: 0.7", "risk.review_from", LOOSER),
         ("confidence_below: 0.4", "confidence_below: 0.5", "risk.confidence_below", STRICTER),
         ("name: standard", "name: other", "name", UNSAID),
