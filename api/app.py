@@ -13,6 +13,8 @@ from fastapi.staticfiles import StaticFiles
 
 from api import (
     decisions,
+    endpoints,
+    events,
     health,
     ledger,
     metrics,
@@ -52,6 +54,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     app.state.runtime = runtime or Runtime()
     app.state.desks = Desks()
+    app.state.streams = events.Streams()
     app.state.opinions = Together(partial(opinions.store, app.state.runtime))
     problems.install(app)
     # First, because routes are tried in their order: a thousand a second come here.
@@ -60,6 +63,8 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(reviews.router)
     app.include_router(relay.router)
     app.include_router(policies.router)
+    app.include_router(endpoints.router)
+    app.include_router(events.router)
     app.include_router(operations.router)
     app.include_router(payees.router)
     app.include_router(ledger.router)

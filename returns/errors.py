@@ -124,6 +124,21 @@ class RelayRuleInvalid(BadInput):
     next_step = "Name a function as in its ABI, and arguments by their place, such as 0 or 0.3."
 
 
+class WebhookTargetRefused(BadInput):
+    sentence = "Webhooks cannot be sent to this address: {problem}."
+    next_step = "Name an https address that is reachable from the internet; nothing was stored."
+
+
+class EventKindUnknown(BadInput):
+    sentence = "There are no events of the kind {kind!r:.100}."
+    next_step = "Use kinds that GET /v1/event-kinds lists, or leave kinds out to get every event."
+
+
+class ReplayTooLarge(BadInput):
+    sentence = "From there on there are more than {limit} events; one replay has at most that many."
+    next_step = "Replay from a later moment, or read the events with GET /v1/events/stream."
+
+
 class IdempotencyKeyMissing(BadInput):
     status = 400
     sentence = "This request needs an Idempotency-Key header."
@@ -343,6 +358,31 @@ class EvidenceFull(Conflict):
     next_step = "Wait for the decision; a person looks at what is there."
 
 
+class WebhookEndpointExists(Conflict):
+    sentence = "Endpoint {endpoint} has this address already, since {since}."
+    next_step = "Change that endpoint, or rotate its secret if you do not have it."
+
+
+class WebhookEndpointsFull(Conflict):
+    sentence = "There are {limit} webhook endpoints already, which is the most."
+    next_step = "Delete one that is not needed any more."
+
+
+class WebhookEndpointDisabled(Conflict):
+    sentence = "Endpoint {endpoint} is switched off: {reason}."
+    next_step = "Switch it on first, then send what it missed with a replay."
+
+
+class WebhookSecretsFull(Conflict):
+    sentence = "{limit} secrets of endpoint {endpoint} are still valid, which is the most."
+    next_step = "Wait until one expires, or rotate with 0 seconds of grace: that ends all others."
+
+
+class WebhookDeliveryPending(Conflict):
+    sentence = "Delivery {delivery} is on its way to the endpoint at this moment."
+    next_step = "Wait for its answer; nothing was changed."
+
+
 class BankAccountMissing(Conflict):
     sentence = "The merchant has no bank account here to pay from."
     next_step = "Set it with 'undrop bank account'; the transfers wait."
@@ -471,6 +511,16 @@ class RateUnavailable(Unavailable):
 
 class StorageUnavailable(Unavailable):
     sentence = "The database does not answer in time."
+
+
+class WebhookSecretUnreadable(Unavailable):
+    sentence = "The secret of endpoint {endpoint} cannot be read with the present key."
+    next_step = "Set UNDROP_SECRET_KEY to what it was, or rotate the endpoint's secret."
+
+
+class StreamsBusy(Unavailable):
+    sentence = "This process serves {limit} streams of events already, which is the most."
+    next_step = "Connect again in a moment with your Last-Event-ID: nothing is lost."
 
 
 class ContractsMissing(Unavailable):

@@ -2,7 +2,7 @@
 
 customer, order line, case, line, payments, leg, store credit; and apart from these lane, gas day,
 relayed transaction; and a merchant's policies, its lists, its bank files and its seals, which are
-locked alone.
+locked alone; and a webhook endpoint before its deliveries.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -29,6 +29,7 @@ from returns.tables import (
     RelayTransaction,
     ReturnCase,
     ReturnLine,
+    WebhookEndpoint,
 )
 from returns.tables.relay import GAS_DAYS, LANES
 
@@ -81,6 +82,25 @@ def lock_seals(session: Session, merchant_id: UUID) -> None:
 def lock_credit(session: Session, merchant_id: UUID, customer: str) -> None:
     """Serialises all that spends or takes back a customer's store credit; taken after a leg's."""
     _lock_name(session, merchant_id, f"credit: {customer}")
+
+
+def lock_endpoints(session: Session, merchant_id: UUID) -> None:
+    """Serialises what a merchant does to its webhook endpoints: their number has a limit."""
+    _lock_name(session, merchant_id, "webhook endpoints")
+
+
+def lock_endpoint(session: Session, endpoint_id: UUID) -> WebhookEndpoint:
+    """Lock a webhook endpoint, always before its deliveries; new ones can be made meanwhile."""
+    return _take(session, WebhookEndpoint, endpoint_id, "webhook endpoint", key_share=True)
+
+
+def try_lock_positions(session: Session) -> bool:
+    """One at a time gives events their positions; False where somebody else is at it."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    number = int.from_bytes(hashlib.sha256(b"event positions").digest()[:8], "big", signed=True)
+    taken = session.connection().execute(sa.select(sa.func.pg_try_advisory_xact_lock(number)))
+    return bool(taken.scalar_one())
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:
@@ -242,12 +262,14 @@ def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
     return held[table, key]
 
 
-def _take(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+def _take(
+    session: Session, table: type[Row], key: UUID, what: str, *, key_share: bool = False
+) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.
     query = (
         select(table)
         .where(sa.inspect(table).primary_key[0] == key)
-        .with_for_update()
+        .with_for_update(key_share=key_share)
         .execution_options(populate_existing=True)
     )
     row = session.exec(query).one_or_none()

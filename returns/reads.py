@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from returns import ids, lifecycle
+from returns import delivery_reads, ids, lifecycle
 from returns.cases import lines_of
 from returns.errors import ContractsMissing, NotFound
 from returns.money import Money, to_decimal
@@ -229,6 +229,7 @@ def counts(session: Session) -> dict[str, tuple[str, dict[str, int]]]:
     for table in (OutboxItem, InboxItem):
         todo = select(sa.func.count()).select_from(table).where(col(table.done_at).is_(None))
         waiting[str(table.__tablename__)] = session.exec(todo).one()
+    waiting |= delivery_reads.waiting(session)
     return {
         "lines": ("state", _by(session, ReturnLine.state)),
         "legs": ("state", _by(session, Leg.state)),

@@ -352,6 +352,22 @@ class ChainLevel(StrEnum):
     FINAL = "final"
 
 
+class PayloadStyle(StrEnum):
+    """What a webhook carries: names alone, or the whole case as well."""
+
+    THIN = "thin"
+    FAT = "fat"
+
+
+class DeliveryState(StrEnum):
+    """How far a webhook has got. `dead`: given up; `skipped`: its endpoint was switched off."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+
+
 class ChargeKind(StrEnum):
     """What the price of a token is made of."""
 

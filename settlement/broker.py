@@ -24,11 +24,18 @@ from settlement.settings import Settings
 log = logging.getLogger(__name__)
 
 OUTBOX, INBOX, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.sweep"
+SEAL, WEBHOOKS = "undrop.seal", "undrop.webhooks"
 
 #: Queues by what waits in them: a worker takes from all, or from those named with `-Q`.
 MONEY, CHAIN, MESSAGES, MAINTENANCE = "money", "chain", "messages", "maintenance"
 #: Facts of processors come in with those of the chain.
-_QUEUE_OF = {OUTBOX: MONEY, INBOX: CHAIN, SWEEP: MAINTENANCE}
+_QUEUE_OF = {
+    OUTBOX: MONEY,
+    INBOX: CHAIN,
+    WEBHOOKS: MESSAGES,
+    SWEEP: MAINTENANCE,
+    SEAL: MAINTENANCE,
+}
 
 
 class _FileChannel(filesystem.Channel):
@@ -94,6 +101,8 @@ def make_celery(settings: Settings) -> Celery:
                 (OUTBOX, _BEAT),
                 (INBOX, _BEAT),
                 (SWEEP, _SWEEP),
+                (SEAL, _SWEEP),
+                (WEBHOOKS, _BEAT),
             )
         },
     )

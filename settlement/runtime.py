@@ -32,6 +32,10 @@ from settlement.processors.ramp import RampProcessor
 from settlement.rates.sources import ChainFeeds, FixedRates, RateFile, Rates
 from settlement.rates.stored import used_quotes
 from settlement.settings import Settings, load_settings
+from settlement.webhooks_out.dispatch import Dispatcher
+from settlement.webhooks_out.postman import Postman
+from settlement.webhooks_out.sealing import Sealer
+from settlement.webhooks_out.targets import Targets
 from triage.model import Model
 from triage.reader import Reader
 
@@ -206,6 +210,21 @@ class Runtime:
             return None
 
     @cached_property
+    def sealer(self) -> Sealer:
+        """Seals the secrets of webhook endpoints."""
+        return Sealer(self.settings.secret_key.get_secret_value())
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Where merchants' webhooks may go."""
+        return Targets(local=self.settings.webhook_private_targets)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """What sends webhooks from this process."""
+        return Dispatcher(self.database, self.clock, Postman(self.targets, self.clock), self.sealer)
+
+    @cached_property
     def _celery(self) -> Celery:
         return make_celery(self.settings)
 
@@ -226,4 +245,6 @@ class Runtime:
         """Give connections back."""
         if "indexer" in vars(self):
             self.indexer.close()
+        if "dispatcher" in vars(self):
+            self.dispatcher.close()
         self.database.close()

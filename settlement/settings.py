@@ -190,6 +190,10 @@ class Settings(ProcessorSettings, RelaySettings):
         description="shared with the processor (Standard Webhooks form)",
     )
 
+    webhook_private_targets: bool = Field(
+        default=False, description="merchants' webhooks may go to this machine: local use only"
+    )
+
     ramp_url: Address | None = Field(
         default=None, description="an on- and off-ramp, for refunds in another currency"
     )
@@ -232,6 +236,12 @@ class Settings(ProcessorSettings, RelaySettings):
     def _can_top_up(self) -> Self:
         if self.relay_top_up_below and not self.treasury_key.get_secret_value():
             raise ValueError("UNDROP_TREASURY_KEY must be set where lanes are topped up")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_webhooks_out(self) -> Self:
+        if self.webhook_private_targets and self.environment != "local":
+            raise ValueError("UNDROP_WEBHOOK_PRIVATE_TARGETS is for local use only")
         return self
 
     @model_validator(mode="after")

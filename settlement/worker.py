@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import setup_logging
 
 from settlement import janitor
-from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
+from settlement.broker import INBOX, OUTBOX, SEAL, SWEEP, WEBHOOKS, make_celery
 from settlement.commands import cases, ledger, reviews, store_credit
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
@@ -54,4 +54,15 @@ def sweep() -> None:
     reviews.recall(runtime)
     janitor.ask_again(runtime.database, runtime.clock)
     store_credit.expire(runtime)
+
+
+@celery.task(name=SEAL)
+def seal() -> None:
+    """Chain what was booked since the last time."""
     ledger.seal(runtime)
+
+
+@celery.task(name=WEBHOOKS)
+def webhooks(row_id: str | None = None) -> None:  # noqa: ARG001  (says only who asked)
+    """Tell merchants what happened."""
+    runtime.dispatcher.run()

@@ -53,6 +53,7 @@ from returns.tables.relay import (
 )
 from returns.tables.reviews import Appeal, Evidence, Proposal, ReviewLabel
 from returns.tables.signals import Signal
+from returns.tables.webhooks import WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 __all__ = [
     "ApiKey",
@@ -110,4 +111,7 @@ __all__ = [
     "Signal",
     "TokenTransfer",
     "WatchedContract",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

@@ -9,6 +9,9 @@ from sqlmodel import Field, SQLModel
 from returns.columns import Uint256, UtcTime
 from returns.ids import new_id
 
+_UNPLACED = sa.text("position IS NULL")
+_PLACED = sa.text("position IS NOT NULL")
+
 
 class JournalEntry(SQLModel, table=True):
     """One booking; its postings sum to zero per asset. Corrected by a reversal, never changed."""
@@ -138,9 +141,23 @@ class AuditRow(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """Exactly one for each state change, numbered without gaps within its case."""
+    """Exactly one for each state change, numbered without gaps within its case.
 
-    __table_args__ = (sa.UniqueConstraint("case_id", "sequence"),)
+    Ids are not in the order of commits. `position` is: it is given afterwards, by one at a time.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("case_id", "sequence"),
+        sa.Index("ix_event_unplaced", "id", postgresql_where=_UNPLACED, sqlite_where=_UNPLACED),
+        sa.Index(
+            "uq_event_position",
+            "merchant_id",
+            "position",
+            unique=True,
+            postgresql_where=_PLACED,
+            sqlite_where=_PLACED,
+        ),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     case_id: UUID = Field(foreign_key="return_case.id")
@@ -149,3 +166,8 @@ class Event(SQLModel, table=True):
     kind: str = Field(max_length=64)
     payload: str
     at: datetime = Field(sa_type=UtcTime)
+    position: int | None = Field(
+        default=None,
+        sa_type=sa.BigInteger,
+        description="without gaps among the merchant's events; null: not fanned out yet",
+    )

@@ -21,7 +21,7 @@ from settlement.runtime import Runtime
 #: Entries of one transaction: writers on SQLite wait for no longer.
 _BATCH = 500
 #: Entries that one wake-up seals; the next one goes on.
-_PER_WAKE_UP = 50_000
+_PER_WAKE_UP = 10_000
 _MAX_BALANCES = 1000
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})\Z", re.ASCII)
 

@@ -750,6 +750,46 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("chain_id", "address", name=op.f("pk_watched_contract")),
     )
     op.create_table(
+        "webhook_endpoint",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.String(length=1000), nullable=False),
+        sa.Column("description", sa.String(length=200), nullable=False),
+        sa.Column("kinds", sa.String(), nullable=False),
+        sa.Column(
+            "style",
+            sa.Enum(
+                "thin",
+                "fat",
+                name="payloadstyle",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.String(length=200), nullable=False),
+        sa.Column("flagged_at", columns.UtcTime(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("rests_until", columns.UtcTime(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_webhook_endpoint_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
+    )
+    with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_webhook_endpoint_url",
+            ["merchant_id", "url"],
+            unique=True,
+            postgresql_where=sa.text("deleted_at IS NULL"),
+            sqlite_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
         "bank_status_file",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1051,6 +1091,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_return_case_order_id"), ["order_id"], unique=False)
 
     op.create_table(
+        "webhook_secret",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.String(length=200), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["webhook_endpoint.id"], name=op.f("fk_webhook_secret_endpoint_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_webhook_secret_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_secret")),
+    )
+    with op.batch_alter_table("webhook_secret", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_webhook_secret_endpoint_id"), ["endpoint_id"], unique=False
+        )
+
+    op.create_table(
         "dispute",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1327,6 +1388,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("payload", sa.String(), nullable=False),
         sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["return_case.id"], name=op.f("fk_event_case_id")),
         sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_event_line_id")),
         sa.ForeignKeyConstraint(
@@ -1335,6 +1397,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         sa.UniqueConstraint("case_id", "sequence", name=op.f("uq_event_case_id_sequence")),
     )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_event_unplaced",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("position IS NULL"),
+            sqlite_where=sa.text("position IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_event_position",
+            ["merchant_id", "position"],
+            unique=True,
+            postgresql_where=sa.text("position IS NOT NULL"),
+            sqlite_where=sa.text("position IS NOT NULL"),
+        )
+
     op.create_table(
         "evidence",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1730,6 +1808,83 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "webhook_delivery",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("sequence", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "delivered",
+                "dead",
+                "skipped",
+                name="deliverystate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("due_at", columns.UtcTime(), nullable=False),
+        sa.Column("give_up_at", columns.UtcTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("lease_until", columns.UtcTime(), nullable=True),
+        sa.Column("delivered_at", columns.UtcTime(), nullable=True),
+        sa.Column("last_status", sa.Integer(), nullable=True),
+        sa.Column("last_error", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["webhook_endpoint.id"], name=op.f("fk_webhook_delivery_endpoint_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["event_id"], ["event.id"], name=op.f("fk_webhook_delivery_event_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_webhook_delivery_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
+        sa.UniqueConstraint(
+            "endpoint_id", "event_id", name=op.f("uq_webhook_delivery_endpoint_id_event_id")
+        ),
+    )
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_webhook_delivery_dead",
+            ["merchant_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
+        batch_op.create_index(
+            "ix_webhook_delivery_due",
+            ["endpoint_id", "due_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index(
+            "ix_webhook_delivery_leased",
+            ["endpoint_id", "lease_until"],
+            unique=False,
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+        )
+        batch_op.create_index("ix_webhook_delivery_newest", ["merchant_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_delivery_order",
+            ["endpoint_id", "case_id", "sequence"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+
+    op.create_table(
         "bank_movement",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1764,6 +1919,30 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_bank_movement_transfer_id"))
 
     op.drop_table("bank_movement")
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_webhook_delivery_order",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index("ix_webhook_delivery_newest")
+        batch_op.drop_index(
+            "ix_webhook_delivery_leased",
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_webhook_delivery_due",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index(
+            "ix_webhook_delivery_dead",
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
+
+    op.drop_table("webhook_delivery")
     with op.batch_alter_table("review_label", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_review_label_merchant_id"))
 
@@ -1818,6 +1997,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_evidence_case_id"))
 
     op.drop_table("evidence")
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_event_position",
+            postgresql_where=sa.text("position IS NOT NULL"),
+            sqlite_where=sa.text("position IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_event_unplaced",
+            postgresql_where=sa.text("position IS NULL"),
+            sqlite_where=sa.text("position IS NULL"),
+        )
+
     op.drop_table("event")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_decision_line_id"))
@@ -1853,6 +2044,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_dispute_payment_id"))
 
     op.drop_table("dispute")
+    with op.batch_alter_table("webhook_secret", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_webhook_secret_endpoint_id"))
+
+    op.drop_table("webhook_secret")
     with op.batch_alter_table("return_case", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_return_case_order_id"))
         batch_op.drop_index("ix_return_case_merchant_id_created_at")
@@ -1889,6 +2084,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_bank_status_file_file_id"))
 
     op.drop_table("bank_status_file")
+    with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_webhook_endpoint_url",
+            postgresql_where=sa.text("deleted_at IS NULL"),
+            sqlite_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("webhook_endpoint")
     op.drop_table("watched_contract")
     with op.batch_alter_table("signal", schema=None) as batch_op:
         batch_op.drop_index("ix_signal_told_at")

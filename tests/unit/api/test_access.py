@@ -67,6 +67,18 @@ SCOPE = {
     ("POST", "/v1/policies"): "policies:write",
     ("POST", "/v1/policies/{version}/activate"): "policies:write",
     ("POST", "/v1/policies/rollback"): "policies:write",
+    ("GET", "/v1/event-kinds"): "webhooks:read",
+    ("POST", "/v1/webhook-endpoints"): "webhooks:write",
+    ("GET", "/v1/webhook-endpoints"): "webhooks:read",
+    ("PATCH", "/v1/webhook-endpoints/{endpoint_id}"): "webhooks:write",
+    ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/secret"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/test"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/replay"): "webhooks:write",
+    ("GET", "/v1/webhook-deliveries"): "webhooks:read",
+    ("POST", "/v1/webhook-deliveries/{delivery_id}/resend"): "webhooks:write",
+    ("GET", "/v1/returns/{rma}/events"): "events:read",
+    ("GET", "/v1/events/stream"): "events:read",
     ("PUT", "/v1/payees/{customer}"): "payees:write",
     ("GET", "/v1/payees/{customer}"): "payees:read",
     ("GET", "/v1/ledger/balances"): "ledger:read",
@@ -104,6 +116,10 @@ BODY: dict[str, Any] = {
     "/v1/reviews/{rma}/confirmation": {"line": "x", "decision": "confirm", "reason": "because"},
     "/v1/returns/{rma}/evidence": {"line": "x", "text": "look"},
     "/v1/returns/{rma}/appeal": {"line": "x", "statement": "because"},
+    "/v1/webhook-endpoints": {"url": "https://hooks.example.com/undrop"},
+    "/v1/webhook-endpoints/{endpoint_id}": {"enabled": True},
+    "/v1/webhook-endpoints/{endpoint_id}/secret": {},
+    "/v1/webhook-endpoints/{endpoint_id}/replay": {"from": {"since": "2026-03-01T00:00:00Z"}},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
     "/v1/credits": {"customer": "ann", "currency": "USD", "amount": "1", "reason": "sorry"},
     "/v1/credits/{credit_id}/revoke": {"reason": "by mistake"},
@@ -145,6 +161,7 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
         body = None
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
+    names["endpoint_id"] = names["delivery_id"] = str(UUID(int=1))
     names |= {"version": "1", "queue": "outbox", "row": str(UUID(int=1))}
     names["customer"] = "ann"
     names |= {"reference": "c-1", "credit_id": str(UUID(int=1))}
