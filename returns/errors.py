@@ -361,6 +361,12 @@ class ProcessorUnavailable(Unavailable):
     sentence = "The payment processor {processor} does not answer."
 
 
+class ReportUnusable(Unavailable):
+    status = 502
+    sentence = "The report of {processor} cannot be used: {problem}."
+    next_step = "Ask the processor for it; nothing was compared."
+
+
 class StorageUnavailable(Unavailable):
     sentence = "The database does not answer in time."
 

@@ -20,7 +20,15 @@ from sqlmodel import Session, SQLModel, col, select
 from returns.bulk import Among, insert_many, prepared
 from returns.errors import NotFound
 from returns.ids import new_id
-from returns.tables import Lane, Leg, OrderLine, RelayTransaction, ReturnCase, ReturnLine
+from returns.tables import (
+    Lane,
+    Leg,
+    OrderLine,
+    ReconSide,
+    RelayTransaction,
+    ReturnCase,
+    ReturnLine,
+)
 from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -172,6 +180,16 @@ def lock_relay(session: Session, relay_id: UUID) -> RelayTransaction:
     return _lock(session, RelayTransaction, relay_id, "relayed transaction")
 
 
+def lock_side(session: Session, name: str) -> ReconSide:
+    """Serialises the readers of a processor's report, or of a chain's logs."""
+    return _lock(session, ReconSide, name, "side")
+
+
+def lock_reconciliation(session: Session, merchant_id: UUID) -> None:
+    """Serialises what comparisons of one merchant store, and what people do with its breaks."""
+    _lock_name(session, merchant_id, "reconciliation")
+
+
 def for_update(query: Any) -> Any:
     """Lock every row that a query finds, waiting for each."""
     return query.with_for_update()
@@ -193,7 +211,7 @@ def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
         session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
-def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+def _lock(session: Session, table: type[Row], key: UUID | str, what: str) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.
     query = (
         select(table)
