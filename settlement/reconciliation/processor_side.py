@@ -6,8 +6,9 @@ the report tells what moved, and single refunds are asked for by their key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -74,16 +75,45 @@ def look_up(runtime: Runtime, merchant_id: UUID, line_ids: Iterable[UUID]) -> No
     with runtime.database.read() as session:
         wanted = [row for part in pages(line_ids) for row in _untold(session, merchant_id, part)]
     for name in sorted({row.processor for row in wanted} & set(runtime.processors)):
-        with runtime.database.read() as session:
-            cursor = side(session, processor_side(name)).cursor
-        reading = Reading(runtime, runtime.processors[name], cursor)
+        reading = _reading(runtime, name)
         mine = [row for row in wanted if row.processor == name]
         if len(mine) > _LOOKUPS:
-            read_log(reading)
+            keys = {str(row.id) for row in mine}
+            _search_log(reading, lambda refund, keys=keys: refund.key in keys, len(keys))
         else:
             requests = [RefundRequest(r.id, r.reference, r.amount, r.currency) for r in mine]
             found = [reading.processor.find(request) for request in requests]
             _take_log(reading, [refund for refund in found if refund is not None])
+
+
+def identify(runtime: Runtime, name: str) -> set[str]:
+    """Learn the keys of refunds of which the report alone has told, from the log.
+
+    Returns their ids. The log is read until all are found; what is not in it is marked so.
+    """
+    unasked = (REFUNDS.c.processor == name, REFUNDS.c.leg_id.is_(None), REFUNDS.c.listed.is_(None))
+    with runtime.database.read() as session:
+        ids = set(session.connection().execute(sa.select(REFUNDS.c.id).where(*unasked)).scalars())
+    if ids:
+        reading = _reading(runtime, name)
+        _search_log(reading, lambda refund: refund.id in ids, len(ids))
+        with runtime.database.write() as session:
+            held_side(session, processor_side(name), reading.cursor)
+            unlisted = sa.update(REFUNDS).where(*unasked).values(listed=False)
+            session.connection().execute(unlisted)
+    return ids
+
+
+def _reading(runtime: Runtime, name: str) -> Reading:
+    with runtime.database.read() as session:
+        cursor = side(session, processor_side(name)).cursor
+    return Reading(runtime, runtime.processors[name], cursor)
+
+
+def _search_log(reading: Reading, is_wanted: Callable[[ProcessorRefund], bool], count: int) -> None:
+    """Take in what is wanted of the log, without reading on once so many are found."""
+    wanted = (refund for refund in reading.processor.refunds() if is_wanted(refund))
+    _take_log(reading, list(islice(wanted, count)))
 
 
 def read_log(reading: Reading) -> None:

@@ -12,18 +12,18 @@ from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from custody import evidence
 from returns import locks, reads
 from returns.tables import Break, ReconciliationRun, ReconSide
-from returns.tables.reconciliation import MOVEMENTS
+from returns.tables.reconciliation import MOVEMENTS, REFUNDS
 from settlement.reconciliation import breaks, checks, loose, places, scope
 from settlement.reconciliation.chain_side import ChainRead, read_chain
 from settlement.reconciliation.differences import Difference, Key, Rules
 from settlement.reconciliation.intake import keep_cursors, processor_side
 from settlement.reconciliation.line_facts import LEGS, LINES, LineFacts, load, pages
-from settlement.reconciliation.processor_side import look_up, read_processor
+from settlement.reconciliation.processor_side import identify, look_up, read_processor
 from settlement.reconciliation.scope import Scope
 from settlement.reconciliation.suspects import suspects
 from settlement.runtime import Runtime
@@ -116,9 +116,8 @@ def _only(doubtful: Iterable[Difference]) -> Scope:
 def _found(look: _Look, wanted: Scope) -> dict[Key, Difference]:
     """Every difference in scope; of several with one subject the last one."""
     runtime, merchant_id = look.runtime, look.merchant_id
+    _ask(look, wanted)
     lines, entries = _to_check(look, wanted)
-    if not wanted.is_full:
-        look_up(runtime, merchant_id, sorted(lines))
     found = [one for part in pages(sorted(lines)) for one in _check(look, part)]
     found += places.misplaced(runtime, merchant_id, look.vault, wanted.lines)
     found += places.strays(runtime, merchant_id, None if wanted.is_full else wanted.tokens)
@@ -128,6 +127,17 @@ def _found(look: _Look, wanted: Scope) -> dict[Key, Difference]:
         found += loose.unknown_disputes(session, refunds)
         found += loose.unbalanced(session, entries)
     return {one.key: one for one in found}
+
+
+def _ask(look: _Look, wanted: Scope) -> None:
+    """What the reports alone do not tell: which payouts were made, and whose a refund is."""
+    runtime, merchant_id = look.runtime, look.merchant_id
+    if wanted.lines:
+        look_up(runtime, merchant_id, sorted(wanted.lines))
+    for name in sorted(runtime.processors):
+        ids = identify(runtime, name)
+        with runtime.database.read() as session:
+            scope.add_refunds(session, merchant_id, wanted, name, ids)
 
 
 def _to_check(look: _Look, wanted: Scope) -> tuple[set[UUID], set[UUID]]:
@@ -172,14 +182,14 @@ def _keep(
 
 def _run(session: Session, look: _Look, wanted: Scope, still: int, actor: str) -> ReconciliationRun:
     lines = wanted.lines
-    facts = select(sa.func.coalesce(sa.func.sum(ReconSide.facts), 0))
+    refunds = sa.select(sa.func.count()).select_from(REFUNDS)
     return ReconciliationRun(
         merchant_id=look.merchant_id,
         full=wanted.is_full,
         block_number=look.chain.head,
         lines=_count(session, LINES, look.merchant_id) if lines is None else len(lines),
         legs=_count(session, LEGS, look.merchant_id, lines, "line_id"),
-        processor_refunds=session.exec(facts).one(),
+        processor_refunds=len(wanted.refunds) if lines is not None else session.scalar(refunds),
         chain_events=look.chain.logs,
         breaks=still,
         started_by=actor,

@@ -6,7 +6,7 @@ row that was seen is looked at once more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,8 +126,15 @@ def _add_processor(
     abouts = set(session.connection().execute(sa.select(MOVEMENTS.c.about).where(*new)).scalars())
     fresh = sa.and_(REFUNDS.c.processor == name, REFUNDS.c.version > after)
     ids = set(session.connection().execute(sa.select(REFUNDS.c.id).where(fresh)).scalars())
-    scope.refunds |= abouts | ids
-    for part in pages(sorted(abouts | ids)):
+    add_refunds(session, merchant_id, scope, name, abouts | ids)
+
+
+def add_refunds(
+    session: Session, merchant_id: UUID, scope: Scope, name: str, ids: Collection[str]
+) -> None:
+    """Look at refunds or disputes of a processor, and at the lines that the refunds pay."""
+    scope.refunds |= set(ids)
+    for part in pages(sorted(ids)):
         legs = (
             sa.select(LEGS.c.line_id)
             .join(REFUNDS, REFUNDS.c.leg_id == LEGS.c.id)
