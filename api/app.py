@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from api import decisions, health, metrics, pages, policies, problems, relay, reviews, v1
+from api import breaks, decisions, health, metrics, pages, policies, problems, relay, reviews, v1
 from api.door import BodyLimit
 from api.together import Together
 from settlement.commands import opinions
@@ -44,6 +44,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(decisions.router)
     app.include_router(v1.router)
     app.include_router(reviews.router)
+    app.include_router(breaks.router)
     app.include_router(relay.router)
     app.include_router(policies.router)
     app.include_router(health.router)

@@ -216,6 +216,15 @@ class BreakOutcome(StrEnum):
     ACCEPTED = "accepted"
 
 
+class AgeBucket(StrEnum):
+    """How long a break has been open: under a day, a week, 30 days, or longer."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    OLDER = "older"
+
+
 class RelayState(StrEnum):
     """What became of an intent. `sent`: it has a nonce, whose `SlotState` says the rest."""
 

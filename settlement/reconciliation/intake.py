@@ -11,6 +11,8 @@ from returns.columns import insert_into
 from returns.errors import ConcurrentChange
 from returns.locks import lock_side
 from returns.tables import ReconCursor, ReconSide
+from returns.tables.reconciliation import EFFECTS, MOVEMENTS, REFUNDS
+from settlement.runtime import Runtime
 
 
 def processor_side(name: str) -> str:
@@ -54,3 +56,11 @@ def keep_cursors(session: Session, merchant_id: UUID, values: dict[str, str]) ->
 def moment(value: datetime | None) -> str:
     """A moment as a cursor; empty for none."""
     return "" if value is None else value.isoformat()
+
+
+def refresh_statistics(runtime: Runtime) -> None:
+    """After everything was written anew, PostgreSQL would plan as if the tables were empty."""
+    if not runtime.database.is_sqlite:
+        with runtime.database.write() as session:
+            for table in (EFFECTS, REFUNDS, MOVEMENTS):
+                session.connection().exec_driver_sql(f"ANALYZE {table.name}")

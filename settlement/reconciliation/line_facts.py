@@ -186,7 +186,10 @@ def entries_of(session: Session, column: Any, ids: Collection[Any]) -> list[Entr
         sides = sa.select(*(POSTINGS.c[name] for name in wanted))
         for one in _all(session, sides.where(among(session, POSTINGS.c.entry_id, part))):
             postings[one.entry_id].append((one.asset, one.side, one.amount))
-    return [EntryFact(*row, postings=tuple(postings[row.id])) for row in rows]
+    return [
+        EntryFact(row.id, row.subject_id, row.line_id, row.kind, row.cause, tuple(postings[row.id]))
+        for row in rows
+    ]
 
 
 def refunds_where(session: Session, condition: Any) -> list[RefundFact]:

@@ -6,7 +6,7 @@ the report tells what moved, and single refunds are asked for by their key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -43,11 +43,15 @@ _MOVEMENT_NAMES = (
 
 @dataclass(slots=True)
 class Reading:
-    """A processor that is being read, and the cursor that nobody else may have moved."""
+    """A processor that is being read, and the cursor that nobody else may have moved.
+
+    `seen`: ids by table of what this reading stored itself, where nothing else can be stored yet.
+    """
 
     runtime: Runtime
     processor: Processor
     cursor: str
+    seen: dict[str, set[str]] | None = None
 
     @property
     def name(self) -> str:
@@ -78,8 +82,7 @@ def look_up(runtime: Runtime, merchant_id: UUID, line_ids: Iterable[UUID]) -> No
         reading = _reading(runtime, name)
         mine = [row for row in wanted if row.processor == name]
         if len(mine) > _LOOKUPS:
-            keys = {str(row.id) for row in mine}
-            _search_log(reading, lambda refund, keys=keys: refund.key in keys, len(keys))
+            _search_log(reading, "key", {str(row.id) for row in mine})
         else:
             requests = [RefundRequest(r.id, r.reference, r.amount, r.currency) for r in mine]
             found = [reading.processor.find(request) for request in requests]
@@ -96,7 +99,7 @@ def identify(runtime: Runtime, name: str) -> set[str]:
         ids = set(session.connection().execute(sa.select(REFUNDS.c.id).where(*unasked)).scalars())
     if ids:
         reading = _reading(runtime, name)
-        _search_log(reading, lambda refund: refund.id in ids, len(ids))
+        _search_log(reading, "id", ids)
         with runtime.database.write() as session:
             held_side(session, processor_side(name), reading.cursor)
             unlisted = sa.update(REFUNDS).where(*unasked).values(listed=False)
@@ -110,10 +113,11 @@ def _reading(runtime: Runtime, name: str) -> Reading:
     return Reading(runtime, runtime.processors[name], cursor)
 
 
-def _search_log(reading: Reading, is_wanted: Callable[[ProcessorRefund], bool], count: int) -> None:
-    """Take in what is wanted of the log, without reading on once so many are found."""
-    wanted = (refund for refund in reading.processor.refunds() if is_wanted(refund))
-    _take_log(reading, list(islice(wanted, count)))
+def _search_log(reading: Reading, name: str, values: Collection[str]) -> None:
+    """Take in what has one of the values, without reading on once there are as many."""
+    log_ = reading.processor.refunds()
+    wanted = (refund for refund in log_ if getattr(refund, name) in values)
+    _take_log(reading, list(islice(wanted, len(values))))
 
 
 def read_log(reading: Reading) -> None:
@@ -131,6 +135,8 @@ def _begin_anew(reading: Reading) -> None:
         run(sa.delete(REFUNDS).where(REFUNDS.c.processor == name))
         of_api = MOVEMENTS.c.file_hash.is_(None)
         run(sa.delete(MOVEMENTS).where(MOVEMENTS.c.processor == name, of_api))
+        of_files = sa.select(MOVEMENTS.c.id).where(MOVEMENTS.c.processor == name)
+        reading.seen = {REFUNDS.name: set(), MOVEMENTS.name: set(run(of_files).scalars())}
         row.cursor = reading.cursor = ""
         row.position, row.facts = row.position + 1, 0
 
@@ -142,7 +148,7 @@ def _take_log(reading: Reading, refunds: Sequence[ProcessorRefund]) -> None:
         row = held_side(session, processor_side(reading.name), reading.cursor)
         row.position += 1
         row.facts += len(newest)
-        known = _known(session, REFUNDS, reading.name, list(newest))
+        known = _known(session, reading, REFUNDS, list(newest))
         rows = [_refund_row(reading.name, one, row.position) for one in newest.values()]
         copy_many(session, REFUNDS, _REFUND_NAMES, [one for one in rows if one[1] not in known])
         for one in rows:
@@ -173,7 +179,7 @@ def take_movements(reading: Reading, page: Sequence[Movement], file_hash: str | 
         row = held_side(session, processor_side(reading.name), reading.cursor)
         row.position += 1
         told = {one.id: one for one in page if one.kind in KINDS}
-        known = _known(session, MOVEMENTS, reading.name, list(told))
+        known = _known(session, reading, MOVEMENTS, list(told))
         new = [one for key, one in told.items() if key not in known]
         rows = [_movement_row(reading.name, one, row.position, file_hash) for one in new]
         copy_many(session, MOVEMENTS, _MOVEMENT_NAMES, rows)
@@ -239,11 +245,17 @@ def _legs_by_reference(session: Session, references: Sequence[str]) -> dict[str,
     return found
 
 
-def _known(session: Session, table: sa.Table, name: str, ids: list[str]) -> set[str]:
+def _known(session: Session, reading: Reading, table: sa.Table, ids: list[str]) -> set[str]:
+    """Which of these are stored already."""
+    if reading.seen is not None:
+        seen = reading.seen[table.name]
+        known = seen.intersection(ids)
+        seen.update(ids)
+        return known
     if not ids:
         return set()
-    query = sa.select(table.c.id).where(table.c.processor == name, among(session, table.c.id, ids))
-    return set(session.connection().execute(query).scalars())
+    mine = (table.c.processor == reading.name, among(session, table.c.id, ids))
+    return set(session.connection().execute(sa.select(table.c.id).where(*mine)).scalars())
 
 
 def _untold(session: Session, merchant_id: UUID, line_ids: list[UUID]) -> Sequence[Any]:

@@ -18,7 +18,7 @@ from custody import evidence
 from returns import locks, reads
 from returns.tables import Break, ReconciliationRun, ReconSide
 from returns.tables.reconciliation import MOVEMENTS, REFUNDS
-from settlement.reconciliation import breaks, checks, loose, places, scope
+from settlement.reconciliation import breaks, checks, intake, loose, places, scope
 from settlement.reconciliation.chain_side import ChainRead, read_chain
 from settlement.reconciliation.differences import Difference, Key, Rules
 from settlement.reconciliation.intake import keep_cursors, processor_side
@@ -60,6 +60,8 @@ def run(
         vault = reads.vault_of(session, merchant_id)
         known = breaks.open_keys(session, merchant_id)
     look = _read_sides(runtime, merchant_id, vault, full=full)
+    if full:
+        intake.refresh_statistics(runtime)
     with runtime.database.read() as session:
         begin = scope.whole if full else scope.touched
         names, chain_id = list(runtime.processors), runtime.deployment.chain_id
@@ -189,7 +191,9 @@ def _run(session: Session, look: _Look, wanted: Scope, still: int, actor: str) -
         block_number=look.chain.head,
         lines=_count(session, LINES, look.merchant_id) if lines is None else len(lines),
         legs=_count(session, LEGS, look.merchant_id, lines, "line_id"),
-        processor_refunds=len(wanted.refunds) if lines is not None else session.scalar(refunds),
+        processor_refunds=len(wanted.refunds)
+        if lines is not None
+        else session.scalar(refunds) or 0,
         chain_events=look.chain.logs,
         breaks=still,
         started_by=actor,

@@ -52,6 +52,12 @@ SCOPE = {
     ("GET", "/v1/returns/{rma}/evidence/{evidence_id}"): "returns:read",
     ("POST", "/v1/returns/{rma}/appeal"): "returns:write",
     ("GET", "/v1/reconciliation"): "reconciliation:read",
+    ("GET", "/v1/breaks"): "reconciliation:read",
+    ("GET", "/v1/breaks/{break_id}"): "reconciliation:read",
+    ("POST", "/v1/breaks/{break_id}/assign"): "reconciliation:write",
+    ("POST", "/v1/breaks/{break_id}/propose"): "reconciliation:write",
+    ("POST", "/v1/breaks/{break_id}/confirm"): "reconciliation:write",
+    ("POST", "/v1/reconciliation/{run_id}/sign-off"): "reconciliation:write",
     ("GET", "/v1/tokens/{caip19}"): "returns:read",
     ("POST", "/v1/relay/transactions"): "relay:write",
     ("GET", "/v1/relay/transactions"): "relay:read",
@@ -89,6 +95,10 @@ BODY: dict[str, Any] = {
     "/v1/reviews/{rma}/confirmation": {"line": "x", "decision": "confirm", "reason": "because"},
     "/v1/returns/{rma}/evidence": {"line": "x", "text": "look"},
     "/v1/returns/{rma}/appeal": {"line": "x", "statement": "because"},
+    "/v1/breaks/{break_id}/assign": {"owner": "custody"},
+    "/v1/breaks/{break_id}/propose": {"outcome": "accepted", "reason": "because"},
+    "/v1/breaks/{break_id}/confirm": {"decision": "confirm", "reason": "because"},
+    "/v1/reconciliation/{run_id}/sign-off": {"note": "looked at"},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
 }
 #: Routes that name one case, and those that only staff and the shop may use.
@@ -119,6 +129,7 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
         body = None
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
+    names |= {"break_id": str(UUID(int=1)), "run_id": str(UUID(int=1))}
     names["version"] = "1"
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"

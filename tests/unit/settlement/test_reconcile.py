@@ -93,6 +93,10 @@ def planted(desk: Desk) -> dict[str, Callable[[], None]]:
         "order.over_refunded": over_refunded,
         "timing": lambda: desk.clock.move(hours=1, seconds=1),
         "chain.missing": no_event,
+        "processor.fx": lambda: log.__setitem__(0, replace(log[0], currency="EUR")),
+        "chain.reorged": lambda: change(
+            desk, update(Leg).where(Leg.id == leg(desk, LegKind.SETTLE).id).values(block_hash="0x")
+        ),
     }  # fmt: skip
 
 
@@ -112,7 +116,8 @@ def test_clean_book_has_no_break_at_any_moment(desk: Desk) -> None:
     "code",
     ["processor.missing", "processor.unknown", "processor.duplicate", "processor.amount",
      "chain.amount", "chain.wrong_recipient", "chain.wrong_holder", "chain.unknown_inbound",
-     "ledger.missing", "ledger.amount", "ledger.unbalanced", "order.over_refunded", "timing"],
+     "ledger.missing", "ledger.amount", "ledger.unbalanced", "order.over_refunded", "timing",
+     "processor.fx", "chain.reorged"],
 )  # fmt: skip
 def test_planted_break_is_found_and_nothing_else(settled: Desk, code: str) -> None:
     assert found(settled) == []
