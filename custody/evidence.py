@@ -7,9 +7,8 @@ would take longer than everything else that reconciliation does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chain.client import ChainClient
@@ -41,8 +40,7 @@ _WORD = 64
 _NOBODY_WORD = "0x" + "0" * _WORD
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """One log: an event of the escrow about a line, or a token that moved (`line_id` None)."""
 
     block_number: int

@@ -46,8 +46,8 @@ def keep(
             session.add(row)
         _update(session, row, difference, now)
         row.rma = rmas.get(difference.line_id) if difference.line_id else None
-    for row in _still_open(session, merchant_id):
-        if (row.code, row.subject) not in found and _was_looked_at(row, scope):
+    for row in _looked_at(session, merchant_id, scope):
+        if (row.code, row.subject) not in found:
             row.resolved_at = now
             _audit(session, row, "break.gone", "open", "resolved", now)
     session.flush()
@@ -63,13 +63,15 @@ def _known(session: Session, merchant_id: UUID, found: Collection[Key]) -> dict[
     return rows
 
 
-def _still_open(session: Session, merchant_id: UUID) -> list[Break]:
+def _looked_at(session: Session, merchant_id: UUID, scope: Scope) -> list[Break]:
+    """Open breaks that this run would have found again."""
     query = select(Break).where(Break.merchant_id == merchant_id, col(Break.resolved_at).is_(None))
-    return list(session.exec(query))
-
-
-def _was_looked_at(row: Break, scope: Scope) -> bool:
-    return scope.lines is None or row.line_id is None or row.line_id in scope.lines
+    if scope.lines is None:
+        return list(session.exec(query))
+    rows = list(session.exec(query.where(col(Break.line_id).is_(None))))
+    for part in pages(sorted(scope.lines)):
+        rows += session.exec(query.where(among(session, Break.line_id, part)))
+    return rows
 
 
 def _new_break(merchant_id: UUID, difference: Difference, now: datetime) -> Break:

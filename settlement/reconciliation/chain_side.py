@@ -20,7 +20,7 @@ from returns.words import WatchKind
 from settlement.reconciliation.intake import chain_side, held_side, side
 from settlement.runtime import Runtime
 
-_NAMES = ("chain_id", *Effect.__dataclass_fields__)
+_NAMES = ("chain_id", *Effect._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,11 @@ def _replace(
                 EFFECTS.c.chain_id == chain_id, EFFECTS.c.block_number >= start
             )
         )
-        copy_many(session, EFFECTS, _NAMES, [_values(chain_id, one) for one in found])
+        copy_many(session, EFFECTS, _NAMES, [(chain_id, *one) for one in found])
         row.position, row.facts = settled, row.facts + logs
         # Another value with each page: whoever reads at the same time finds out.
         row.cursor = str(int(row.cursor or 0) + 1)
         return row.cursor
-
-
-def _values(chain_id: int, effect: Effect) -> tuple[object, ...]:
-    return (chain_id, *(getattr(effect, name) for name in _NAMES[1:]))
 
 
 def _collections(session: Session, chain_id: int) -> set[str]:

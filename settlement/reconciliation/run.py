@@ -12,12 +12,12 @@ from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from custody import evidence
 from returns import locks, reads
-from returns.tables import Break, ReconciliationRun, ReconSide
-from returns.tables.reconciliation import MOVEMENTS, REFUNDS
+from returns.tables import Break, ReconciliationRun, ReconSide, ReportFile
+from returns.tables.reconciliation import REFUNDS
 from settlement.reconciliation import breaks, checks, intake, loose, places, scope
 from settlement.reconciliation.chain_side import ChainRead, read_chain
 from settlement.reconciliation.differences import Difference, Key, Rules
@@ -98,10 +98,8 @@ def _reporting(runtime: Runtime) -> frozenset[str]:
     with runtime.database.read() as session:
         sides = {name: session.get(ReconSide, processor_side(name)) for name in runtime.processors}
         read_on = {name for name, row in sides.items() if row is not None and row.cursor}
-        from_files = session.connection().execute(
-            sa.select(MOVEMENTS.c.processor).where(MOVEMENTS.c.file_hash.is_not(None)).distinct()
-        )
-        return frozenset(read_on) | frozenset(from_files.scalars())
+        from_files = session.exec(select(ReportFile.processor).distinct())
+        return frozenset(read_on) | frozenset(from_files)
 
 
 def _only(doubtful: Iterable[Difference]) -> Scope:

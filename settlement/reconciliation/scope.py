@@ -27,6 +27,8 @@ from settlement.reconciliation.line_facts import ENTRIES, LEGS, LINES, ORDER_LIN
 OVERLAP = timedelta(minutes=15)
 #: With more lines than this, looking at everything is cheaper.
 _MANY = 20_000
+#: Lines with a break and without news that a run looks at again.
+_BROKEN = 1_000
 
 _LEGS, _LINES, _ENTRIES = "books:legs", "books:lines", "books:entries"
 
@@ -166,13 +168,16 @@ def _add_chain(
 
 
 def _add_open(session: Session, merchant_id: UUID, scope: Scope) -> None:
-    items = sa.select(ITEMS.c.line_id).where(
-        ITEMS.c.merchant_id == merchant_id, ITEMS.c.state != MatchState.MATCHED
-    )
-    _add(session, scope, items)
+    """What is under way, and of what is broken the lines that were not looked at for longest."""
+    items = sa.select(ITEMS.c.line_id).where(ITEMS.c.merchant_id == merchant_id)
+    _add(session, scope, items.where(ITEMS.c.state == MatchState.WAITING))
+    broken = items.where(ITEMS.c.state == MatchState.BROKEN)
+    _add(session, scope, broken.order_by(ITEMS.c.checked_at, ITEMS.c.line_id).limit(_BROKEN))
     columns = (BREAKS.c.code, BREAKS.c.subject, BREAKS.c.line_id)
     still = sa.select(*columns).where(
-        BREAKS.c.merchant_id == merchant_id, BREAKS.c.resolved_at.is_(None)
+        BREAKS.c.merchant_id == merchant_id,
+        BREAKS.c.resolved_at.is_(None),
+        BREAKS.c.line_id.is_(None),
     )
     for row in session.connection().execute(still):
         add_subject(scope, row.code, row.subject, row.line_id)
