@@ -19,6 +19,7 @@ from api import (
     cli_index,
     cli_policy,
     cli_relay,
+    cli_report,
     cli_reviews,
     supervisor,
 )
@@ -50,6 +51,7 @@ app.command("backtest")(cli_decisions.backtest)
 app.command("doctor")(cli_doctor.examine)
 imports.command("list")(cli_import.import_list)
 imports.command("lists")(cli_import.show_lists)
+imports.command("report")(cli_report.import_report)
 app.add_typer(cli_index.app, name="index")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relay.app, name="relay")

@@ -68,12 +68,15 @@ class Break(SQLModel, table=True):
 
 
 class ReconItem(SQLModel, table=True):
-    """How a return line stands: everything but `matched` is looked at in every run."""
+    """How a return line stands: everything but `matched` is looked at again without news.
+
+    Without foreign keys: a full run writes all rows anew, from those that they would point to.
+    """
 
     __tablename__ = "recon_item"
     __table_args__ = (sa.Index("ix_recon_item_state", "merchant_id", "state"),)
-    line_id: UUID = Field(foreign_key="return_line.id", primary_key=True)
-    merchant_id: UUID = Field(foreign_key="merchant.id")
+    line_id: UUID = Field(primary_key=True)
+    merchant_id: UUID
     state: MatchState = Field(sa_type=word(MatchState))
     checked_at: datetime = Field(sa_type=UtcTime)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -24,6 +25,8 @@ from returns.words import AgeBucket, BreakOutcome
 from settlement.commands.access import Caller
 from settlement.commands.inputs import Input, Name, Text
 from settlement.people import is_same_person
+from settlement.reconciliation import report_files
+from settlement.reconciliation.report_files import FileReport
 from settlement.reconciliation.run import run
 from settlement.runtime import Runtime
 
@@ -66,6 +69,13 @@ def reconcile(
     Raises `ChainUnavailable`, `ProcessorUnavailable`, `ReportUnusable`, `ConcurrentChange`.
     """
     return run(runtime, merchant_id, full=full, actor=actor)
+
+
+def import_report(
+    runtime: Runtime, merchant_id: UUID, file: Path, processor: str, actor: str
+) -> FileReport:
+    """Take in a processor's report from a file. Raises `FieldInvalid`, `FileInvalid`."""
+    return report_files.import_report(runtime, merchant_id, file, processor, actor)
 
 
 def listed(

@@ -71,7 +71,7 @@ def read_processor(runtime: Runtime, processor: Processor, *, full: bool) -> Non
         read_log(reading)
     for page in pages(processor.movements(reading.cursor or None), PAGE):
         take_movements(reading, page)
-    _adopt(reading, listed=False if full else None)
+    adopt(reading, listed=False if full else None)
 
 
 def look_up(runtime: Runtime, merchant_id: UUID, line_ids: Iterable[UUID]) -> None:
@@ -79,7 +79,7 @@ def look_up(runtime: Runtime, merchant_id: UUID, line_ids: Iterable[UUID]) -> No
     with runtime.database.read() as session:
         wanted = [row for part in pages(line_ids) for row in _untold(session, merchant_id, part)]
     for name in sorted({row.processor for row in wanted} & set(runtime.processors)):
-        reading = _reading(runtime, name)
+        reading = reading_of(runtime, name)
         mine = [row for row in wanted if row.processor == name]
         if len(mine) > _LOOKUPS:
             _search_log(reading, "key", {str(row.id) for row in mine})
@@ -98,7 +98,7 @@ def identify(runtime: Runtime, name: str) -> set[str]:
     with runtime.database.read() as session:
         ids = set(session.connection().execute(sa.select(REFUNDS.c.id).where(*unasked)).scalars())
     if ids:
-        reading = _reading(runtime, name)
+        reading = reading_of(runtime, name)
         _search_log(reading, "id", ids)
         with runtime.database.write() as session:
             held_side(session, processor_side(name), reading.cursor)
@@ -107,7 +107,8 @@ def identify(runtime: Runtime, name: str) -> set[str]:
     return ids
 
 
-def _reading(runtime: Runtime, name: str) -> Reading:
+def reading_of(runtime: Runtime, name: str) -> Reading:
+    """A processor that is configured, as it was last read."""
     with runtime.database.read() as session:
         cursor = side(session, processor_side(name)).cursor
     return Reading(runtime, runtime.processors[name], cursor)
@@ -196,7 +197,7 @@ def _movement_row(name: str, one: Movement, version: int, file: str | None) -> t
     return (name, one.id, kind, one.about, one.amount, one.currency, one.at, version, file)
 
 
-def _adopt(reading: Reading, *, listed: bool | None) -> None:
+def adopt(reading: Reading, *, listed: bool | None) -> None:
     """Make a refund of what the report alone tells of, and find the legs of such refunds."""
     name = reading.name
     with reading.runtime.database.write() as session:

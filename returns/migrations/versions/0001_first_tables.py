@@ -184,6 +184,29 @@ def upgrade() -> None:
         batch_op.create_index("ix_recon_effect_token", ["token_id", "collection"], unique=False)
 
     op.create_table(
+        "recon_item",
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "matched",
+                "waiting",
+                "broken",
+                name="matchstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("checked_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("line_id", name=op.f("pk_recon_item")),
+    )
+    with op.batch_alter_table("recon_item", schema=None) as batch_op:
+        batch_op.create_index("ix_recon_item_state", ["merchant_id", "state"], unique=False)
+
+    op.create_table(
         "recon_movement",
         sa.Column("processor", sa.String(length=32), nullable=False),
         sa.Column("id", sa.String(length=128), nullable=False),
@@ -1420,35 +1443,6 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "recon_item",
-        sa.Column("line_id", sa.Uuid(), nullable=False),
-        sa.Column("merchant_id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "matched",
-                "waiting",
-                "broken",
-                name="matchstate",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("checked_at", columns.UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["line_id"], ["return_line.id"], name=op.f("fk_recon_item_line_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["merchant_id"], ["merchant.id"], name=op.f("fk_recon_item_merchant_id")
-        ),
-        sa.PrimaryKeyConstraint("line_id", name=op.f("pk_recon_item")),
-    )
-    with op.batch_alter_table("recon_item", schema=None) as batch_op:
-        batch_op.create_index("ix_recon_item_state", ["merchant_id", "state"], unique=False)
-
-    op.create_table(
         "appeal",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1536,10 +1530,6 @@ def downgrade() -> None:
 
     op.drop_table("posting")
     op.drop_table("appeal")
-    with op.batch_alter_table("recon_item", schema=None) as batch_op:
-        batch_op.drop_index("ix_recon_item_state")
-
-    op.drop_table("recon_item")
     with op.batch_alter_table("proposal", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_proposal_open",
@@ -1690,6 +1680,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_recon_movement_about")
 
     op.drop_table("recon_movement")
+    with op.batch_alter_table("recon_item", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_item_state")
+
+    op.drop_table("recon_item")
     with op.batch_alter_table("recon_effect", schema=None) as batch_op:
         batch_op.drop_index("ix_recon_effect_token")
         batch_op.drop_index("ix_recon_effect_line_id")
