@@ -186,13 +186,16 @@ def _booked_otherwise(merchant_id: UUID) -> Query:
     booked = (
         sa.select(LEGS.c.line_id)
         .join(ENTRIES, _own_entry())
+        .join(LINES, LINES.c.id == LEGS.c.line_id)
         .outerjoin(POSTINGS, _debit())
         .where(_books(merchant_id), LEGS.c.kind.in_(PAYOUTS))
     )
+    has_bonus = sa.and_(LEGS.c.kind == LegKind.CREDIT, LINES.c.bonus != 0)
     plain = sa.and_(
         sa.func.count(POSTINGS.c.id) == 1, sa.func.min(POSTINGS.c.amount) == LEGS.c.amount
     )
-    return booked.group_by(LEGS.c.id, ENTRIES.c.id).having(~plain)
+    # A bonus is a debit of its own, which may be as large as the amount.
+    return booked.group_by(LEGS.c.id, ENTRIES.c.id, LINES.c.id).having(sa.or_(~plain, has_bonus))
 
 
 def _booked_for_nothing(merchant_id: UUID) -> Query:
