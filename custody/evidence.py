@@ -129,7 +129,7 @@ def _line_cut(name: str, line: str, recipient: str | None, amount: str | None) -
             log["blockHash"],
             name,
             # The id stands at the low end; a line's name has its holder before it.
-            UUID(hex=whose(topics, data)[32:]),
+            UUID(int=int(whose(topics, data)[32:], 16)),
             recipient=None if whom is None else "0x" + whom(topics, data)[24:].lower(),
             amount=None if much is None else int(much(topics, data), 16),
         )

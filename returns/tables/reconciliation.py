@@ -14,6 +14,12 @@ from returns.ids import new_id
 from returns.words import BreakOutcome, MatchState, MovementKind, RefundStatus
 
 
+def _partial(name: str, *columns: str) -> sa.Index:
+    """An index without the rows that have nothing there."""
+    filled = sa.text(f"{columns[0]} IS NOT NULL")
+    return sa.Index(name, *columns, sqlite_where=filled, postgresql_where=filled)
+
+
 class ReconciliationRun(SQLModel, table=True):
     """One comparison of the sides at one moment and block; another person signs it off."""
 
@@ -157,8 +163,8 @@ class ChainEffect(SQLModel, table=True):
 
     __tablename__ = "recon_effect"
     __table_args__ = (
-        sa.Index("ix_recon_effect_line_id", "line_id"),
-        sa.Index("ix_recon_effect_token", "token_id", "collection"),
+        _partial("ix_recon_effect_line_id", "line_id"),
+        _partial("ix_recon_effect_token", "token_id", "collection"),
     )
     chain_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
     block_number: int = Field(primary_key=True, sa_type=sa.BigInteger)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -74,6 +74,14 @@ def read_processor(runtime: Runtime, processor: Processor, *, full: bool) -> Non
     adopt(reading, listed=False if full else None)
 
 
+@runtime_checkable
+class Retrieves(Protocol):
+    """A processor that can be asked for a refund by its id, so that the log need not be read."""
+
+    def retrieve(self, refund_id: str) -> ProcessorRefund | None:
+        """A refund of the log, None if it has none of that id. Raises `ProcessorUnavailable`."""
+
+
 def look_up(runtime: Runtime, merchant_id: UUID, line_ids: Iterable[UUID]) -> None:
     """Ask for each payout of these lines of which no processor has told yet, by its key."""
     with runtime.database.read() as session:
@@ -92,14 +100,20 @@ def look_up(runtime: Runtime, merchant_id: UUID, line_ids: Iterable[UUID]) -> No
 def identify(runtime: Runtime, name: str) -> set[str]:
     """Learn the keys of refunds of which the report alone has told, from the log.
 
-    Returns their ids. The log is read until all are found; what is not in it is marked so.
+    Returns their ids. Unless they can be retrieved, the log is read until all are found; what is
+    not in it is marked so.
     """
     unasked = (REFUNDS.c.processor == name, REFUNDS.c.leg_id.is_(None), REFUNDS.c.listed.is_(None))
     with runtime.database.read() as session:
         ids = set(session.connection().execute(sa.select(REFUNDS.c.id).where(*unasked)).scalars())
     if ids:
         reading = reading_of(runtime, name)
-        _search_log(reading, "id", ids)
+        processor = reading.processor
+        if isinstance(processor, Retrieves) and len(ids) <= _LOOKUPS:
+            found = [processor.retrieve(one) for one in sorted(ids)]
+            _take_log(reading, [refund for refund in found if refund is not None])
+        else:
+            _search_log(reading, "id", ids)
         with runtime.database.write() as session:
             held_side(session, processor_side(name), reading.cursor)
             unlisted = sa.update(REFUNDS).where(*unasked).values(listed=False)

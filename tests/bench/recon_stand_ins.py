@@ -59,6 +59,11 @@ class StandInProcessor:
             charge = (MovementKind.CHARGE, f"ch_{i}", AMOUNT, "USD", one.at)
             yield Movement(str(i * 10 + 9), *charge)
 
+    def retrieve(self, refund_id: str) -> ProcessorRefund | None:
+        """By the id of the refund."""
+        i = next(int(word) for word in refund_id.split("_") if word.isdigit())
+        return next((r for _, r in _refunds(made_return(i)) if r.id == refund_id), None)
+
     def find(self, request: RefundRequest) -> ProcessorRefund | None:
         """By key."""
         i = request.key.int & (1 << 40) - 1

@@ -62,6 +62,7 @@ LEGS = {
     CRYPTO: ("swap",),
     HELD: ("deposit",),
 }
+_BEGIN_MS, _STEP_MS = int(BEGIN.timestamp()) * 1000, STEP // timedelta(milliseconds=1)
 #: What tells ids of several tables apart.
 _TAGS = {name: n for n, name in enumerate(
     ("order", "order_line", "payment", "case", "line", "entry", "posting", "stranger",
@@ -111,8 +112,7 @@ def made_return(i: int) -> Return:
 
 def made_id(name: str, i: int, further: int = 0) -> UUID:
     """A UUID of version 7 of the moment of return i."""
-    moment = BEGIN + STEP * i
-    milliseconds = int(moment.timestamp()) * 1000
+    milliseconds = _BEGIN_MS + _STEP_MS * i
     low = _TAGS[name] << 50 | further << 40 | i
     return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | low)
 

@@ -180,8 +180,20 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("recon_effect", schema=None) as batch_op:
-        batch_op.create_index("ix_recon_effect_line_id", ["line_id"], unique=False)
-        batch_op.create_index("ix_recon_effect_token", ["token_id", "collection"], unique=False)
+        batch_op.create_index(
+            "ix_recon_effect_line_id",
+            ["line_id"],
+            unique=False,
+            sqlite_where=sa.text("line_id IS NOT NULL"),
+            postgresql_where=sa.text("line_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_recon_effect_token",
+            ["token_id", "collection"],
+            unique=False,
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        )
 
     op.create_table(
         "recon_item",
@@ -1685,8 +1697,16 @@ def downgrade() -> None:
 
     op.drop_table("recon_item")
     with op.batch_alter_table("recon_effect", schema=None) as batch_op:
-        batch_op.drop_index("ix_recon_effect_token")
-        batch_op.drop_index("ix_recon_effect_line_id")
+        batch_op.drop_index(
+            "ix_recon_effect_token",
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_recon_effect_line_id",
+            sqlite_where=sa.text("line_id IS NOT NULL"),
+            postgresql_where=sa.text("line_id IS NOT NULL"),
+        )
 
     op.drop_table("recon_effect")
     op.drop_table("merchant")
