@@ -33,7 +33,7 @@ from uuid import UUID
 from custody.calls import LEG_OF_EVENT
 from custody.evidence import PAYS
 from returns import lifecycle
-from returns.words import PAYOUTS, LegKind, LegState, RefundStatus
+from returns.words import PAYOUTS, LegKind, LegState
 from settlement.reconciliation.differences import Difference, Rules
 from settlement.reconciliation.line_facts import (
     DONE,
@@ -45,6 +45,7 @@ from settlement.reconciliation.line_facts import (
     OrderFact,
     RefundFact,
 )
+from settlement.reconciliation.said import effect_said, leg_said, money, refund_said
 
 EVENT_OF_LEG = {kind: name for name, kind in LEG_OF_EVENT.items()}
 REVERSED = ".reversed"
@@ -93,8 +94,8 @@ def _processor(line: LineFacts, sides: Sides, rules: Rules) -> Iterator[Differen
 def _compare_refunds(
     leg: LegFact, told: list[RefundFact], sides: Sides, rules: Rules
 ) -> Difference | None:
-    expected = _money(leg.amount, leg.currency)
-    evidence = {"books": _leg_said(leg), "processor": [_refund_said(one) for one in told]}
+    expected = money(leg.amount, leg.currency)
+    evidence = {"books": leg_said(leg), "processor": [refund_said(one) for one in told]}
 
     def differs(code: str, found: str, wanted: str = expected) -> Difference:
         return Difference(code, str(leg.id), leg.line_id, wanted, found, evidence=evidence)
@@ -122,9 +123,9 @@ def _wrong_amount(leg: LegFact, refund: RefundFact, rules: Rules) -> tuple[str, 
     said += [(moved, currency) for _, _, currency in refund.moves[:1]]
     for amount, currency in said:
         if currency != leg.currency:
-            return "processor.fx", _money(amount, currency)
+            return "processor.fx", money(amount, currency)
         if not rules.is_same(amount, leg.amount, currency):
-            return "processor.amount", _money(amount, currency)
+            return "processor.amount", money(amount, currency)
     return None
 
 
@@ -161,7 +162,7 @@ def _chain(line: LineFacts, sides: Sides, rules: Rules) -> Iterator[Difference]:
 
 def _missing_event(line: LineFacts, leg: LegFact, sides: Sides, rules: Rules) -> Difference:
     name, subject = EVENT_OF_LEG[leg.kind], str(leg.id)
-    evidence = {"books": _leg_said(leg), "chain": [_effect_said(one) for one in line.effects]}
+    evidence = {"books": leg_said(leg), "chain": [effect_said(one) for one in line.effects]}
     if leg.block_number is not None and leg.block_number > sides.head:
         behind = f"the node that is asked is at block {sides.head}"
         return _late(leg, rules, "chain.missing", behind, evidence)
@@ -178,7 +179,7 @@ def _elsewhere(leg: LegFact, shown: list[EffectFact]) -> Iterator[Difference]:
     places = {one.block_hash for one in shown}
     if leg.block_hash is not None and places and leg.block_hash not in places:
         found = f"in block {shown[0].block_number}, {shown[0].block_hash}"
-        evidence = {"books": _leg_said(leg), "chain": [_effect_said(one) for one in shown]}
+        evidence = {"books": leg_said(leg), "chain": [effect_said(one) for one in shown]}
         yield Difference(
             "chain.reorged", str(leg.id), leg.line_id, leg.block_hash, found, "custody", evidence
         )
@@ -189,7 +190,7 @@ def _compare_payout(leg: LegFact, line: LineFacts) -> Iterator[Difference]:
         if payout.name not in PAYS:
             continue
         about = (str(leg.id), leg.line_id)
-        evidence = {"books": _leg_said(leg), "chain": _effect_said(payout)}
+        evidence = {"books": leg_said(leg), "chain": effect_said(payout)}
         if payout.amount != leg.amount:
             found = str(payout.amount)
             yield Difference("chain.amount", *about, str(leg.amount), found, evidence=evidence)
@@ -216,7 +217,7 @@ def _ledger(line: LineFacts, _sides: Sides, _rules: Rules) -> Iterator[Differenc
     if line.state in lifecycle.GRANTED and not any(
         entry.kind == "grant" for entry in standing.values()
     ):
-        expected = _money(line.amount, line.currency)
+        expected = money(line.amount, line.currency)
         evidence = {"books": {"line": line.state.value}}
         yield Difference(
             "ledger.missing", str(line.id), line.id, expected, "no grant", evidence=evidence
@@ -240,9 +241,9 @@ def _standing(entries: list[EntryFact]) -> dict[UUID, EntryFact]:
 def _compare_booking(
     line: LineFacts, leg: LegFact, entry: EntryFact | None
 ) -> Iterator[Difference]:
-    about, evidence = (str(leg.id), leg.line_id), {"books": _leg_said(leg)}
+    about, evidence = (str(leg.id), leg.line_id), {"books": leg_said(leg)}
     if entry is None:
-        expected = _money(leg.amount, leg.currency)
+        expected = money(leg.amount, leg.currency)
         yield Difference("ledger.missing", *about, expected, "no booking", evidence=evidence)
         return
     booked = sorted(
@@ -328,7 +329,7 @@ def _timing(line: LineFacts, _sides: Sides, rules: Rules) -> Iterator[Difference
         is_under_way = leg.state not in (*OVER, *DONE)
         if is_under_way and rules.now - leg.updated_at > rules.patience:
             found = f"{leg.kind.value} is {leg.state.value} since {leg.updated_at.isoformat()}"
-            evidence = {"books": _leg_said(leg)}
+            evidence = {"books": leg_said(leg)}
             yield Difference(
                 "timing", str(leg.id), leg.line_id, "done", found, "operations", evidence
             )
@@ -342,41 +343,3 @@ _CHECKS: tuple[Callable[[LineFacts, Sides, Rules], Iterator[Difference]], ...] =
     _orders,
     _timing,
 )
-
-
-def _money(amount: int, currency: str) -> str:
-    return f"{amount} {currency}"
-
-
-def _leg_said(leg: LegFact) -> dict[str, object]:
-    return {
-        "leg": leg.id,
-        "kind": leg.kind.value,
-        "state": leg.state.value,
-        "amount": _money(leg.amount, leg.currency),
-        "recipient": leg.recipient,
-        "block": leg.block_number,
-        "block_hash": leg.block_hash,
-        "updated_at": leg.updated_at.isoformat(),
-    }
-
-
-def _refund_said(refund: RefundFact) -> dict[str, object]:
-    moves = [f"{kind.value} {amount} {currency}" for kind, amount, currency in refund.moves]
-    return {
-        "refund": refund.id,
-        "amount": _money(refund.amount, refund.currency),
-        "status": RefundStatus(refund.status).value,
-        "listed": refund.listed,
-        "report": moves,
-    }
-
-
-def _effect_said(effect: EffectFact) -> dict[str, object]:
-    return {
-        "event": effect.name,
-        "block": effect.block_number,
-        "block_hash": effect.block_hash,
-        "recipient": effect.recipient,
-        "amount": effect.amount,
-    }
