@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from api import (
+    breaks,
     decisions,
     endpoints,
     events,
@@ -61,6 +62,7 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     app.include_router(decisions.router)
     app.include_router(v1.router)
     app.include_router(reviews.router)
+    app.include_router(breaks.router)
     app.include_router(relay.router)
     app.include_router(policies.router)
     app.include_router(endpoints.router)

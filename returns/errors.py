@@ -313,6 +313,31 @@ class ReviewOwnProposal(Conflict):
     next_step = "Ask a colleague."
 
 
+class BreakClosed(Conflict):
+    sentence = "The break {code} of {subject} is closed."
+    next_step = "Read it; a run that still finds it opens it anew."
+
+
+class BreakNotProposed(Conflict):
+    sentence = "Nobody has proposed what is to become of this break."
+    next_step = "Propose an outcome with a reason; a colleague confirms it."
+
+
+class BreakOwnProposal(Conflict):
+    sentence = "{actor} proposed this outcome, or looked into the break, and cannot confirm it."
+    next_step = "Ask a colleague."
+
+
+class RunOwnSignOff(Conflict):
+    sentence = "{actor} started this run and cannot sign it off."
+    next_step = "Ask a colleague."
+
+
+class RunSigned(Conflict):
+    sentence = "The run was signed off by {actor} at {at}."
+    next_step = "Nothing is left to do with it."
+
+
 class PolicyOwnDraft(Conflict):
     sentence = "{actor} drafted version {version} of the policy and cannot activate it alone."
     next_step = "Have a colleague read the difference and activate it."
@@ -507,6 +532,12 @@ class ProcessorMisconfigured(ProcessorUnavailable):
 class RateUnavailable(Unavailable):
     sentence = "There is no rate of {pair} to go by: {problem}."
     next_step = "Wait for the source of rates, or name another one; nothing was converted."
+
+
+class ReportUnusable(Unavailable):
+    status = 502
+    sentence = "The report of {processor} cannot be used: {problem}."
+    next_step = "Ask the processor for it; nothing was compared."
 
 
 class StorageUnavailable(Unavailable):

@@ -26,6 +26,7 @@ from returns.tables import (
     Leg,
     OrderLine,
     Payment,
+    ReconSide,
     RelayTransaction,
     ReturnCase,
     ReturnLine,
@@ -233,6 +234,16 @@ def find_work(session: Session, table: type[Row], row_id: UUID) -> Row | None:
     return found
 
 
+def lock_side(session: Session, name: str) -> ReconSide:
+    """Serialises the readers of a processor's report, or of a chain's logs."""
+    return _lock(session, ReconSide, name, "side")
+
+
+def lock_reconciliation(session: Session, merchant_id: UUID) -> None:
+    """Serialises what comparisons of one merchant store, and what people do with its breaks."""
+    _lock_name(session, merchant_id, "reconciliation")
+
+
 def for_update(query: Any) -> Any:
     """Lock every row that a query finds, waiting for each."""
     return query.with_for_update()
@@ -254,16 +265,16 @@ def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
         session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
-def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+def _lock(session: Session, table: type[Row], key: UUID | str, what: str) -> Row:
     """Lock a row until the transaction ends; what it has locked already is as it left it."""
-    held: dict[tuple[type[Row], UUID], Row] = session.info.setdefault(_HELD, {})
+    held: dict[tuple[type[Row], UUID | str], Row] = session.info.setdefault(_HELD, {})
     if (table, key) not in held:
         held[table, key] = _take(session, table, key, what)
     return held[table, key]
 
 
 def _take(
-    session: Session, table: type[Row], key: UUID, what: str, *, key_share: bool = False
+    session: Session, table: type[Row], key: UUID | str, what: str, *, key_share: bool = False
 ) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.
     query = (

@@ -179,8 +179,9 @@ def newest_run(session: Session, merchant_id: UUID) -> ReconciliationRun | None:
 
 
 def open_breaks(session: Session, merchant_id: UUID) -> list[Break]:
-    """Differences that the last reconciliation still saw, the oldest first."""
+    """Differences that the last run still saw and nobody has accepted, the oldest first."""
     query = select(Break).where(Break.merchant_id == merchant_id, col(Break.resolved_at).is_(None))
+    query = query.where(col(Break.confirmed_at).is_(None))
     return list(session.exec(query.order_by(col(Break.first_seen), col(Break.code))))
 
 

@@ -235,6 +235,30 @@ class MovementKind(StrEnum):
     OTHER = "other"
 
 
+class MatchState(StrEnum):
+    """How a return line stands between the sides. `waiting`: something of it is still to come."""
+
+    MATCHED = "matched"
+    WAITING = "waiting"
+    BROKEN = "broken"
+
+
+class BreakOutcome(StrEnum):
+    """What two people agreed about a break: put right, or left as it is for a written reason."""
+
+    RESOLVED = "resolved"
+    ACCEPTED = "accepted"
+
+
+class AgeBucket(StrEnum):
+    """How long a break has been open: under a day, a week, 30 days, or longer."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    OLDER = "older"
+
+
 class RelayState(StrEnum):
     """What became of an intent. `sent`: it has a nonce, whose `SlotState` says the rest."""
 

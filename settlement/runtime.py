@@ -60,6 +60,12 @@ class Runtime:
         return ChainClient(self.settings.rpc_url)
 
     @cached_property
+    def evidence_client(self) -> ChainClient:
+        """The node that reconciliation asks: the second one where there is one."""
+        witness = self.settings.witness_url
+        return ChainClient(witness) if witness else self.client
+
+    @cached_property
     def deployment(self) -> Deployment:
         """Our contracts. Raises `ContractsMissing` until they are deployed."""
         return Deployment.load(self.settings.deployment_file)

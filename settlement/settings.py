@@ -225,6 +225,15 @@ class Settings(ProcessorSettings, RelaySettings):
     commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
     processor_worst_case_seconds: int = Field(default=5 * 86_400)
     lease_seconds: int = Field(default=10, ge=1)
+    reconcile_patience_seconds: int = Field(
+        default=3_600, ge=0, description="how long an effect may be under way"
+    )
+    reconcile_late_hours: int = Field(
+        default=24, ge=0, description="how much later another side may show what the books say"
+    )
+    reconcile_tolerance: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="minor units by which a processor may round, by currency"
+    )
 
     @model_validator(mode="after")
     def _is_final_last(self) -> Self:

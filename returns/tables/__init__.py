@@ -42,7 +42,17 @@ from returns.tables.orders import (
     PolicyRow,
 )
 from returns.tables.quotes import RateQuote
-from returns.tables.reconciliation import Break, ReconciliationRun
+from returns.tables.reconciliation import (
+    Break,
+    ChainEffect,
+    ProcessorMovementRow,
+    ProcessorRefundRow,
+    ReconciliationRun,
+    ReconCursor,
+    ReconItem,
+    ReconSide,
+    ReportFile,
+)
 from returns.tables.relay import (
     GasDay,
     Lane,
@@ -68,6 +78,7 @@ __all__ = [
     "Block",
     "Break",
     "Chain",
+    "ChainEffect",
     "ChainEvent",
     "CreditHold",
     "CreditLot",
@@ -98,13 +109,19 @@ __all__ = [
     "PolicyActivation",
     "PolicyRow",
     "Posting",
+    "ProcessorMovementRow",
+    "ProcessorRefundRow",
     "Proposal",
     "RateQuote",
+    "ReconCursor",
+    "ReconItem",
+    "ReconSide",
     "ReconciliationRun",
     "RelayAttempt",
     "RelayRule",
     "RelaySlot",
     "RelayTransaction",
+    "ReportFile",
     "ReturnCase",
     "ReturnLine",
     "ReviewLabel",

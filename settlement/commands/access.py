@@ -26,6 +26,7 @@ SCOPES = (
     "reviews:read",
     "reviews:write",
     "reconciliation:read",
+    "reconciliation:write",
     "console:read",
     "relay:read",
     "relay:write",

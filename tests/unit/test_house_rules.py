@@ -30,6 +30,7 @@ OWN_TIME = {
 OF_NO_MERCHANT = {
     "merchant", "chain", "block", "chain_event", "token_transfer", "index_scan", "index_gap",
     "lane", "relay_slot", "relay_attempt",
+    "recon_side", "recon_refund", "recon_movement", "recon_effect",
 }  # fmt: skip
 #: Words of network calls that must not stand within a transaction.
 NETWORK = {"client", "processor", "_client", "_http", "_signer", "httpx"}

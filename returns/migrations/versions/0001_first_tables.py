@@ -164,6 +164,133 @@ def upgrade() -> None:
         sa.UniqueConstraint("vault", name=op.f("uq_merchant_vault")),
     )
     op.create_table(
+        "recon_effect",
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.Integer(), nullable=False),
+        sa.Column("block_hash", sa.String(length=66), nullable=False),
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("collection", sa.String(length=42), nullable=True),
+        sa.Column("token_id", columns.Uint256(), nullable=True),
+        sa.Column("recipient", sa.String(length=42), nullable=True),
+        sa.Column("amount", columns.Uint256(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "chain_id", "block_number", "log_index", name=op.f("pk_recon_effect")
+        ),
+    )
+    with op.batch_alter_table("recon_effect", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_recon_effect_line_id",
+            ["line_id"],
+            unique=False,
+            sqlite_where=sa.text("line_id IS NOT NULL"),
+            postgresql_where=sa.text("line_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_recon_effect_token",
+            ["token_id", "collection"],
+            unique=False,
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "recon_item",
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "matched",
+                "waiting",
+                "broken",
+                name="matchstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("checked_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("line_id", name=op.f("pk_recon_item")),
+    )
+    with op.batch_alter_table("recon_item", schema=None) as batch_op:
+        batch_op.create_index("ix_recon_item_state", ["merchant_id", "state"], unique=False)
+
+    op.create_table(
+        "recon_movement",
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "charge",
+                "refund",
+                "refund_failure",
+                "dispute",
+                "dispute_reversal",
+                "fee",
+                "payout",
+                "other",
+                name="movementkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("about", sa.String(length=128), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("file_hash", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("processor", "id", name=op.f("pk_recon_movement")),
+    )
+    with op.batch_alter_table("recon_movement", schema=None) as batch_op:
+        batch_op.create_index("ix_recon_movement_about", ["about"], unique=False)
+        batch_op.create_index("ix_recon_movement_version", ["processor", "version"], unique=False)
+
+    op.create_table(
+        "recon_refund",
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("leg_id", sa.Uuid(), nullable=True),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "pending",
+                "requires_action",
+                "succeeded",
+                "failed",
+                "canceled",
+                name="refundstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("listed", sa.Boolean(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("processor", "id", name=op.f("pk_recon_refund")),
+    )
+    with op.batch_alter_table("recon_refund", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recon_refund_leg_id"), ["leg_id"], unique=False)
+        batch_op.create_index("ix_recon_refund_version", ["processor", "version"], unique=False)
+
+    op.create_table(
+        "recon_side",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("cursor", sa.String(length=128), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("facts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_recon_side")),
+    )
+    op.create_table(
         "token_transfer",
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
@@ -274,27 +401,6 @@ def upgrade() -> None:
     with op.batch_alter_table("bank_file", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_bank_file_merchant_id"), ["merchant_id"], unique=False)
 
-    op.create_table(
-        "break",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("merchant_id", sa.Uuid(), nullable=False),
-        sa.Column("code", sa.String(length=64), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("rma", sa.String(length=16), nullable=True),
-        sa.Column("expected", sa.String(length=300), nullable=False),
-        sa.Column("found", sa.String(length=300), nullable=False),
-        sa.Column("owner", sa.String(length=32), nullable=False),
-        sa.Column("first_seen", columns.UtcTime(), nullable=False),
-        sa.Column("last_seen", columns.UtcTime(), nullable=False),
-        sa.Column("resolved_at", columns.UtcTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["merchant_id"], ["merchant.id"], name=op.f("fk_break_merchant_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_break")),
-        sa.UniqueConstraint(
-            "merchant_id", "code", "subject", name=op.f("uq_break_merchant_id_code_subject")
-        ),
-    )
     op.create_table(
         "credit_hold",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -603,14 +709,47 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "recon_cursor",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.String(length=128), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_recon_cursor_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "side", name=op.f("pk_recon_cursor")),
+    )
+    op.create_table(
+        "recon_file",
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("file_hash", sa.String(length=64), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("imported_by", sa.String(length=100), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_recon_file_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("processor", "file_hash", name=op.f("pk_recon_file")),
+    )
+    op.create_table(
         "reconciliation_run",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("full", sa.Boolean(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
         sa.Column("legs", sa.Integer(), nullable=False),
         sa.Column("processor_refunds", sa.Integer(), nullable=False),
         sa.Column("chain_events", sa.Integer(), nullable=False),
+        sa.Column("breaks", sa.Integer(), nullable=False),
+        sa.Column("started_by", sa.String(length=100), nullable=False),
         sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("signed_by", sa.String(length=100), nullable=True),
+        sa.Column("signed_at", columns.UtcTime(), nullable=True),
+        sa.Column("signed_note", sa.String(length=1000), nullable=False),
         sa.ForeignKeyConstraint(
             ["merchant_id"], ["merchant.id"], name=op.f("fk_reconciliation_run_merchant_id")
         ),
@@ -1300,6 +1439,53 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_authorization_line_id"), ["line_id"], unique=False)
 
     op.create_table(
+        "break",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("rma", sa.String(length=16), nullable=True),
+        sa.Column("expected", sa.String(length=300), nullable=False),
+        sa.Column("found", sa.String(length=300), nullable=False),
+        sa.Column("evidence", sa.String(length=4000), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=False),
+        sa.Column("assignee", sa.String(length=100), nullable=True),
+        sa.Column("assigned_by", sa.String(length=100), nullable=True),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "resolved",
+                "accepted",
+                name="breakoutcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("proposed_by", sa.String(length=100), nullable=True),
+        sa.Column("confirmed_by", sa.String(length=100), nullable=True),
+        sa.Column("confirmed_at", columns.UtcTime(), nullable=True),
+        sa.Column("first_seen", columns.UtcTime(), nullable=False),
+        sa.Column("last_seen", columns.UtcTime(), nullable=False),
+        sa.Column("resolved_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_break_line_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_break_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_break")),
+        sa.UniqueConstraint(
+            "merchant_id", "code", "subject", name=op.f("uq_break_merchant_id_code_subject")
+        ),
+    )
+    with op.batch_alter_table("break", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_break_open", ["merchant_id", "resolved_at", "first_seen"], unique=False
+        )
+
+    op.create_table(
         "credit_lot",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1599,7 +1785,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_leg_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(
+            "ix_leg_merchant_id_updated_at", ["merchant_id", "updated_at"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_leg_payment_id"), ["payment_id"], unique=False)
+        batch_op.create_index("ix_leg_reference", ["reference"], unique=False)
         batch_op.create_index(batch_op.f("ix_leg_state"), ["state"], unique=False)
 
     op.create_table(
@@ -1973,7 +2163,9 @@ def downgrade() -> None:
     op.drop_table("proposal")
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_leg_state"))
+        batch_op.drop_index("ix_leg_reference")
         batch_op.drop_index(batch_op.f("ix_leg_payment_id"))
+        batch_op.drop_index("ix_leg_merchant_id_updated_at")
         batch_op.drop_index(batch_op.f("ix_leg_line_id"))
 
     op.drop_table("leg")
@@ -2024,6 +2216,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("credit_lot")
+    with op.batch_alter_table("break", schema=None) as batch_op:
+        batch_op.drop_index("ix_break_open")
+
+    op.drop_table("break")
     with op.batch_alter_table("authorization", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_authorization_line_id"))
 
@@ -2106,6 +2302,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_reconciliation_run_merchant_id"))
 
     op.drop_table("reconciliation_run")
+    op.drop_table("recon_file")
+    op.drop_table("recon_cursor")
     op.drop_table("rate_quote")
     op.drop_table("policy")
     with op.batch_alter_table("payee_account", schema=None) as batch_op:
@@ -2144,7 +2342,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("credit_hold")
-    op.drop_table("break")
     with op.batch_alter_table("bank_file", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_bank_file_merchant_id"))
 
@@ -2163,6 +2360,34 @@ def downgrade() -> None:
         batch_op.drop_index("ix_token_transfer_token")
 
     op.drop_table("token_transfer")
+    op.drop_table("recon_side")
+    with op.batch_alter_table("recon_refund", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_refund_version")
+        batch_op.drop_index(batch_op.f("ix_recon_refund_leg_id"))
+
+    op.drop_table("recon_refund")
+    with op.batch_alter_table("recon_movement", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_movement_version")
+        batch_op.drop_index("ix_recon_movement_about")
+
+    op.drop_table("recon_movement")
+    with op.batch_alter_table("recon_item", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_item_state")
+
+    op.drop_table("recon_item")
+    with op.batch_alter_table("recon_effect", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_recon_effect_token",
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_recon_effect_line_id",
+            sqlite_where=sa.text("line_id IS NOT NULL"),
+            postgresql_where=sa.text("line_id IS NOT NULL"),
+        )
+
+    op.drop_table("recon_effect")
     op.drop_table("merchant")
     op.drop_table("lane")
     op.drop_table("index_scan")

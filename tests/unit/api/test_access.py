@@ -55,6 +55,12 @@ SCOPE = {
     ("GET", "/v1/dead-letters"): "work:admin",
     ("POST", "/v1/dead-letters/{queue}/{row}/retry"): "work:admin",
     ("POST", "/v1/dead-letters/inbox/{row}/close"): "work:admin",
+    ("GET", "/v1/breaks"): "reconciliation:read",
+    ("GET", "/v1/breaks/{break_id}"): "reconciliation:read",
+    ("POST", "/v1/breaks/{break_id}/assign"): "reconciliation:write",
+    ("POST", "/v1/breaks/{break_id}/propose"): "reconciliation:write",
+    ("POST", "/v1/breaks/{break_id}/confirm"): "reconciliation:write",
+    ("POST", "/v1/reconciliation/{run_id}/sign-off"): "reconciliation:write",
     ("GET", "/v1/tokens/{caip19}"): "returns:read",
     ("POST", "/v1/relay/transactions"): "relay:write",
     ("GET", "/v1/relay/transactions"): "relay:read",
@@ -120,6 +126,10 @@ BODY: dict[str, Any] = {
     "/v1/webhook-endpoints/{endpoint_id}": {"enabled": True},
     "/v1/webhook-endpoints/{endpoint_id}/secret": {},
     "/v1/webhook-endpoints/{endpoint_id}/replay": {"from": {"since": "2026-03-01T00:00:00Z"}},
+    "/v1/breaks/{break_id}/assign": {"owner": "custody"},
+    "/v1/breaks/{break_id}/propose": {"outcome": "accepted", "reason": "because"},
+    "/v1/breaks/{break_id}/confirm": {"decision": "confirm", "reason": "because"},
+    "/v1/reconciliation/{run_id}/sign-off": {"note": "looked at"},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
     "/v1/credits": {"customer": "ann", "currency": "USD", "amount": "1", "reason": "sorry"},
     "/v1/credits/{credit_id}/revoke": {"reason": "by mistake"},
@@ -165,6 +175,8 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
     names |= {"version": "1", "queue": "outbox", "row": str(UUID(int=1))}
     names["customer"] = "ann"
     names |= {"reference": "c-1", "credit_id": str(UUID(int=1))}
+    names |= {"break_id": str(UUID(int=1)), "run_id": str(UUID(int=1))}
+    names["version"] = "1"
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
     query = QUERY.get(path) if method == "GET" else None
