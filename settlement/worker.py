@@ -12,8 +12,17 @@ from typing import Any
 from celery.signals import setup_logging
 
 from settlement import janitor
-from settlement.broker import INBOX, OUTBOX, SEAL, SWEEP, WEBHOOKS, make_celery
-from settlement.commands import cases, ledger, reviews, store_credit
+from settlement.broker import (
+    INBOX,
+    LONG,
+    OUTBOX,
+    RECONCILE,
+    SEAL,
+    SWEEP,
+    WEBHOOKS,
+    make_celery,
+)
+from settlement.commands import cases, ledger, reconciliation, reviews, store_credit
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import load_settings
@@ -60,6 +69,12 @@ def sweep() -> None:
 def seal() -> None:
     """Chain what was booked since the last time."""
     ledger.seal(runtime)
+
+
+@celery.task(name=RECONCILE, soft_time_limit=LONG, time_limit=LONG + 60)
+def reconcile() -> None:
+    """Compare what is new, merchant by merchant: they share processors and chain."""
+    reconciliation.reconcile_all(runtime)
 
 
 @celery.task(name=WEBHOOKS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from returns import locks
 from returns.break_reads import break_view, detail, find_break, open_page
@@ -19,8 +20,9 @@ from returns.errors import (
     NotFound,
     RunOwnSignOff,
     RunSigned,
+    UndropError,
 )
-from returns.tables import AuditRow, Break, ReconciliationRun
+from returns.tables import AuditRow, Break, Merchant, ReconciliationRun
 from returns.words import AgeBucket, BreakOutcome
 from settlement.commands.access import Caller
 from settlement.commands.inputs import Input, Name, Text
@@ -29,6 +31,8 @@ from settlement.reconciliation import report_files
 from settlement.reconciliation.report_files import FileReport
 from settlement.reconciliation.run import run
 from settlement.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 Written = Annotated[Text, Field(min_length=3, max_length=1000)]
 
@@ -69,6 +73,25 @@ def reconcile(
     Raises `ChainUnavailable`, `ProcessorUnavailable`, `ReportUnusable`, `ConcurrentChange`.
     """
     return run(runtime, merchant_id, full=full, actor=actor)
+
+
+def reconcile_all(runtime: Runtime) -> int:
+    """Compare what is new of every merchant; returns how many came to an end.
+
+    One whose other side does not answer is left for the next time.
+    """
+    with runtime.database.read() as session:
+        merchants = list(session.exec(select(Merchant.id).where(col(Merchant.vault).is_not(None))))
+    return sum(_reconciled(runtime, merchant_id) for merchant_id in merchants)
+
+
+def _reconciled(runtime: Runtime, merchant_id: UUID) -> bool:
+    try:
+        reconcile(runtime, merchant_id, "undrop")
+    except UndropError as refusal:
+        log.warning("reconcile.failed merchant=%s problem=%s", merchant_id, refusal)
+        return False
+    return True
 
 
 def import_report(

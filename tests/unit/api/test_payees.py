@@ -19,6 +19,18 @@ def put(door: Door, customer: str = "ann", **changes: Any) -> Any:
     return door.send("PUT", f"/v1/payees/{customer}", json=ACCOUNT | changes)
 
 
+@pytest.fixture(autouse=True)
+def _may_name_accounts(door: Door) -> None:
+    """Whoever has this may send a customer's money elsewhere: no key has it by default."""
+    door.key = door.make_key(*SCOPES, "payees:write", label="shop")
+
+
+def test_no_key_may_name_accounts_by_default(door: Door) -> None:
+    answer = door.send("PUT", "/v1/payees/ann", door.make_key(), json=ACCOUNT)
+    is_problem(answer, 403, "scope_missing")
+    assert door.desk.rows(PayeeAccount) == []
+
+
 def test_an_account_is_stored_and_shown_masked(door: Door) -> None:
     answer = put(door)
     assert answer.status_code == 200

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sepaxml import validation
 
 from returns.errors import BankAccountMissing, FieldInvalid, NotFound, WebhookRefused
-from returns.tables import AuditRow, BankAccount, BankFile, BankTransfer, Leg
+from returns.tables import AuditRow, BankAccount, BankFile, BankTransfer, Leg, ReturnCase
 from returns.words import LegState, LineState, RefundStatus
 from settlement.banking.accounts import masked, read_account, sepa_text
 from settlement.commands import bank_files
@@ -45,7 +45,8 @@ class TestAFile:
         ]
         assert [one["iban"] for one in sent(file)] == [IBANS[1], IBANS[2], IBANS[0]]
         assert {one["holder"] for one in sent(file)} == {"Jorg Mussig"}
-        assert [one["note"] for one in sent(file)] == ["Refund B-1", "Refund B-2", "Refund B-3"]
+        returns = bank.desk.rows(ReturnCase)
+        assert [one["note"] for one in sent(file)] == [case.rma for case in returns]
         assert (file.transfers, file.total, file.currency) == (3, 250_001_008, "EUR")
         assert f"<IBAN>{OWN}</IBAN>".encode() in file.content
         assert b"<CtrlSum>2500010.08</CtrlSum>" in file.content
