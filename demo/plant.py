@@ -140,7 +140,7 @@ def _never_on_chain(field: Field, case: Case) -> str:
     """The books come to say that a hold was committed for a line that was swapped in one step."""
     swap, made_up = _leg(field, case, "swap"), uuid4().hex
     with _books(field) as books:
-        columns = "merchant_id, line_id, attempt, amount, currency, created_at, updated_at"
+        columns = "merchant_id, line_id, part, attempt, amount, currency, created_at, updated_at"
         _change_one(
             books,
             f"INSERT INTO leg (id, kind, state, {columns})"  # noqa: S608  (our own words)
