@@ -1,0 +1,434 @@
+"""Customers, staff, processor, chain, worker, janitor and clock in any order: the money's laws hold.
+
+`test_laws.py` walks the same desk in plain cases; here orders have several tenders, refunds come in
+parts, tokens are kept, charges are disputed, statuses come late and backwards, and workers die.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import desk as desks
+import stores
+from desk import ADDRESSES, POLICY, Desk, tx_hash
+from fake_chain import VAULT
+from fake_escrow import BURNED, Reverted
+from fakes import webhook
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from money_watch import FOLLOWS, MODES, Audit, Killed, MortalProcessor, may_be_undone
+
+from returns import lifecycle, work
+from returns.errors import UndropError
+from returns.tables import (
+    Event,
+    InboxItem,
+    Leg,
+    OutboxItem,
+    RelayTransaction,
+    ReturnCase,
+    ReturnLine,
+)
+from returns.words import BY_PROCESSOR, Disposition, DisputeStatus, LineState, RefundStatus
+from settlement import drain, janitor
+from settlement.commands import cases, reviews, webhooks
+from settlement.commands.inputs import OrderIn
+from settlement.commands.review_inputs import ReviewIn
+from settlement.drain import drain_inbox, drain_outbox
+from settlement.processors.base import Fact, ProcessorDispute
+
+L, R = LineState, RefundStatus
+PRICE = 1000
+#: Nothing but money is looked at here: whoever asks is heard.
+BASE = (
+    POLICY.replace("window_days: 30", "window_days: 3000")
+    .replace("most: 6", "most: 60")
+    .replace("most: 3", "most: 60")
+)
+#: How an order is paid: its number of tokens, and minor units by tender.
+BASKETS: list[tuple[int, str | dict[str, int]]] = [
+    (1, "card"),
+    (1, "wallet"),
+    (2, "card"),
+    (1, {"card": 700, "gift_card": 300}),
+    (2, {"card": 999, "store_credit": 1001}),
+    (1, {"gift_card": 1000}),
+]
+#: A line may rest in these: the customer's turn, a person's turn, or the end.
+QUIET = lifecycle.RESTING | lifecycle.ON_THE_DESK | {L.AWAITING_SIGNATURE, L.APPEALED}
+ANY = st.integers(0, 30)
+
+
+class LifeOfMoney(RuleBasedStateMachine):
+    """One desk, a few orders, everything that can happen to their money."""
+
+    template: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        home = Path(self._folder.name)
+        self.desk: Desk = desks.build(stores.sqlite_copy(self.template, home), home)
+        self.processor = MortalProcessor(self.desk)
+        self.desk.processor = self.processor
+        self.desk.runtime.processors = {"sandbox": self.processor}
+        self.orders: list[OrderIn] = []
+        self.facts: list[Fact] = []
+        self.disputes: dict[str, ProcessorDispute] = {}
+        self.lost: list[tuple[str, bytes]] = []
+        self.asleep: list[tuple[Callable[..., None], Any]] = []
+
+    @initialize(
+        split=st.sampled_from(["proportional", "money_first", "credit_first"]),
+        fallback=st.sampled_from(["person", "store_credit"]),
+        fate=st.sampled_from(["vault", "burn", "keep"]),
+    )
+    def policy(self, split: str, fallback: str, fate: str) -> None:
+        payouts = f"\npayouts: {{split: {split}, fallback: {fallback}}}\n"
+        text = BASE.replace("fiat_refund: vault", f"fiat_refund: {fate}") + payouts
+        self.desk.use_policy(text)
+        self.buy(0)
+
+    # -- customers -----------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.orders) < 4)
+    @rule(basket=st.integers(0, len(BASKETS) - 1))
+    def buy(self, basket: int) -> None:
+        tokens, paid = BASKETS[basket]
+        parts = None if isinstance(paid, str) else paid
+        tender = paid if isinstance(paid, str) else "card"
+        order = self.desk.buy(price=PRICE, tender=tender, tokens=tokens, parts=parts)
+        self.orders.append(order)
+        self.desk.tell(blocks=4)
+
+    @rule(
+        index=ANY,
+        remedy=st.sampled_from([None, None, "fiat_refund", "store_credit", "crypto_refund"]),
+        amount=st.sampled_from([None, None, 0, 1, 300, 999, PRICE, PRICE + 1]),
+        looked_at=st.booleans(),
+        whole=st.booleans(),
+    )
+    def ask(
+        self, index: int, remedy: str | None, amount: int | None, looked_at: bool, whole: bool
+    ) -> None:
+        order = self.orders[index % len(self.orders)]
+        tokens = order.lines if whole else order.lines[index % len(order.lines) :][:1]
+        lines = [{"collection": x.collection, "token_id": str(x.token_id)} for x in tokens]
+        if amount is not None:
+            lines = [{**line, "amount": str(amount)} for line in lines]
+        asked: dict[str, Any] = {"lines": lines}
+        if looked_at:
+            asked["recipient"] = ADDRESSES[2]
+        self._try(lambda: self.desk.ask(order, remedy, **asked))
+
+    @rule(index=ANY)
+    def sign(self, index: int) -> None:
+        self._case(index, self.desk.sign)
+
+    @rule(index=ANY)
+    def cancel(self, index: int) -> None:
+        self._case(index, self.desk.cancel)
+
+    @rule(index=ANY)
+    def reclaim(self, index: int) -> None:
+        held = [key for key, one in self.desk.chain.state.holds.items()
+                if one.state in ("held", "committed")]  # fmt: skip
+        if held:
+            self._try(lambda: self.desk.chain.reclaim(held[index % len(held)], self._now()))
+
+    # -- staff ---------------------------------------------------------------------------------
+
+    @rule(
+        index=ANY,
+        decision=st.sampled_from(["approve", "approve", "deny", "retry", "retry", "release"]),
+        remedy=st.sampled_from([None, None, "store_credit", "fiat_refund"]),
+        keep=st.booleans(),
+        amount=st.sampled_from([None, None, "1", "400"]),
+    )
+    def review(
+        self, index: int, decision: str, remedy: str | None, keep: bool, amount: str | None
+    ) -> None:
+        self.desk.clock.move(seconds=1)
+        open_to = [one for one in self._lines() if one.state in lifecycle.ON_THE_DESK]
+        if open_to:
+            terms = {"remedy": remedy, "keep": keep, "amount": amount}
+            line = open_to[index % len(open_to)]
+            self._decide(line, decision, **(terms if decision == "approve" else {}))
+
+    def _decide(self, line: ReturnLine, decision: str, **terms: Any) -> None:
+        (case,) = self.desk.rows(ReturnCase, ReturnCase.id == line.case_id)
+        said = {"line": str(line.id), "decision": decision, "reason": "looked at it", **terms}
+        given = ReviewIn.model_validate(said)
+        desk = self.desk
+        self._try(lambda: reviews.decide_review(desk.runtime, desk.staff, case.rma, given))
+
+    # -- processor -----------------------------------------------------------------------------
+
+    @rule(mode=st.sampled_from(MODES))
+    def mode(self, mode: str) -> None:
+        self.processor.mode = mode
+
+    @rule(index=ANY, step=ANY, reason=st.sampled_from(["", "declined", "expired_or_canceled_card"]))
+    def refund_goes_on(self, index: int, step: int, reason: str) -> None:
+        """What is true at the processor changes; who is told of it, and when, is another matter."""
+        open_ones = [one for one in self.processor.log if FOLLOWS[one.status]]
+        if open_ones:
+            one = open_ones[index % len(open_ones)]
+            to = FOLLOWS[one.status][step % len(FOLLOWS[one.status])]
+            why = reason if to in (R.FAILED, R.CANCELED) else ""
+            self.facts += [one, self.processor.turn(UUID(one.key), to.value, why)]
+
+    @precondition(lambda self: self.facts)
+    @rule(index=ANY)
+    def tell_fact(self, index: int) -> None:
+        """The newest most often, an old one now and then, any of them again."""
+        fact = self.facts[-1 - index % len(self.facts)]
+        webhooks.receive(self.desk.runtime, "sandbox", *webhook(fact))
+
+    @rule(index=ANY, amount=st.sampled_from([1, 300, 700, PRICE, None]))
+    def dispute(self, index: int, amount: int | None) -> None:
+        charges = [paid for order in self.orders for paid in order.payments
+                   if paid.tender in BY_PROCESSOR]  # fmt: skip
+        paid = charges[index % len(charges)]
+        if paid.reference not in self.disputes:
+            taken = paid.captured if amount is None else min(amount, paid.captured)
+            told = ProcessorDispute(
+                f"dp_{paid.reference}", paid.reference, taken, "USD", DisputeStatus.OPEN
+            )
+            self.disputes[paid.reference] = told
+            self.facts.append(told)
+
+    @precondition(lambda self: self.disputes)
+    @rule(index=ANY, won=st.booleans())
+    def dispute_ends(self, index: int, won: bool) -> None:
+        opened = [one for one in self.disputes.values() if one.status is DisputeStatus.OPEN]
+        if opened:
+            self._end(opened[index % len(opened)], won)
+
+    def _end(self, dispute: ProcessorDispute, won: bool) -> None:
+        status = DisputeStatus.WON if won else DisputeStatus.LOST
+        values = {**dispute.to_payload(), "status": status.value}
+        ended = ProcessorDispute.from_payload(values)
+        self.disputes[dispute.charge] = ended
+        self.facts.append(ended)
+
+    # -- chain ---------------------------------------------------------------------------------
+
+    @rule()
+    def relay(self) -> None:
+        self.desk.relay()
+
+    @rule(blocks=st.integers(0, 3))
+    def tell_blocks(self, blocks: int) -> None:
+        self.desk.tell(blocks=blocks)
+
+    @rule(depth=st.integers(1, 3), again=st.booleans())
+    def reorg(self, depth: int, again: bool) -> None:
+        if may_be_undone(self.desk, depth):
+            gone = [call for block in self.desk.chain.blocks[-depth:] for call in block.calls]
+            self._try(lambda: self.desk.reorg(depth, again=again))
+            if not again:
+                self.lost += gone
+
+    @precondition(lambda self: self.lost)
+    @rule()
+    def mined_again(self) -> None:
+        """The relayer sends the same bytes again; what the contract refuses by now has failed."""
+        for call in self.lost:
+            try:
+                self.desk.chain.mine([call], self._now())
+            except Reverted as refusal:
+                (row,) = (one for one in self.desk.rows(RelayTransaction)
+                          if tx_hash(one.id) == call[0])  # fmt: skip
+                self.desk._relay_failed(row, str(refusal))
+        self.lost = []
+
+    # -- workers and clock ---------------------------------------------------------------------
+
+    @rule(inbox=st.booleans(), outbox=st.booleans())
+    def work(self, inbox: bool, outbox: bool) -> None:
+        with suppress(Killed):
+            if inbox or not outbox:
+                drain_inbox(self.desk.runtime)
+            if outbox or not inbox:
+                drain_outbox(self.desk.runtime)
+
+    @rule(outbox=st.booleans(), limit=st.integers(1, 3))
+    def fall_asleep(self, outbox: bool, limit: int) -> None:
+        """A worker claims rows and then hears nothing for longer than its lease."""
+        desk, table = self.desk, OutboxItem if outbox else InboxItem
+        with desk.runtime.database.write() as session:
+            lease = desk.runtime.settings.lease
+            items = work.claim(session, table, desk.clock(), lease, limit)
+        handle = drain._send_out if outbox else drain._take_in
+        self.asleep += [(handle, item) for item in items]
+        desk.clock.move(seconds=lease.total_seconds() + 1)
+
+    @precondition(lambda self: self.asleep)
+    @rule()
+    def wake_up(self) -> None:
+        """It goes on with what it claimed, whoever has it now."""
+        asleep, self.asleep = self.asleep, []
+        for handle, item in asleep:
+            with suppress(Killed):
+                drain._guarded(self.desk.runtime, item, handle)
+
+    @rule(rounds=st.integers(1, 8))
+    def goes_well(self, rounds: int) -> None:
+        """Nothing hinders anybody for a while; whoever is asked to sign does."""
+        for case in self.desk.rows(ReturnCase):
+            self._try(lambda rma=case.rma: self.desk.sign(rma))
+        with suppress(Killed):
+            self.desk.run(rounds)
+
+    @rule()
+    def sweep(self) -> None:
+        cases.expire(self.desk.runtime)
+        reviews.recall(self.desk.runtime)
+        janitor.ask_again(self.desk.runtime.database, self.desk.runtime.clock)
+
+    @rule(wait=st.sampled_from([1, 12, 70, 60 * 5, 60 * 24, 60 * 24 * 3, 60 * 24 * 8, 60 * 24 * 24]))
+    def later(self, wait: int) -> None:
+        self.desk.clock.move(minutes=wait)
+
+    # -- what must hold at any moment ----------------------------------------------------------
+
+    @invariant()
+    def laws(self) -> None:
+        audit = Audit(self.desk)
+        assert self.processor.wrong == []
+        assert audit.imbalance() == {}
+        for payment in audit.payments.values():
+            assert audit.paid_of(payment) <= payment.captured, "law 1, of a payment"
+        for bought in audit.bought.values():
+            lines = [line for line in audit.lines if line.order_line_id == bought.id]
+            assert sum(map(audit.paid, lines)) <= bought.price, "law 1, of a purchase"
+            assert audit.under_way(bought.id) <= bought.price, "law 1, counting what may be paid"
+        for line in audit.lines:
+            self._token_is_where_it_may_be(audit, line)
+            assert audit.payable(line) == audit.owed(line), f"law 8: {line.state}"
+
+    @invariant()
+    def every_refund_has_an_intent_and_none_is_paid_twice(self) -> None:
+        keys = [UUID(one.key) for one in self.processor.log]
+        assert len(keys) == len(set(keys))
+        assert {*keys, *self.processor.asked} <= {leg.id for leg in self.desk.rows(Leg)}
+
+    def _token_is_where_it_may_be(self, audit: Audit, line: ReturnLine) -> None:
+        hold, paid = audit.hold(line), audit.paid(line)
+        if hold is None:
+            return
+        approved = self.desk.rows(Event, Event.line_id == line.id,
+                                  Event.kind == "return.line.approved")  # fmt: skip
+        assert approved, "law 3: a token was taken for a line that nobody approved"
+        if hold == "released":
+            assert paid == 0, "law 4: both"
+        if hold in ("settled", "burned"):
+            assert line.state in (L.SETTLING, L.SETTLED, L.NEEDS_ATTENTION), "law 3"
+
+    # -- at rest -------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            if self.orders:
+                self._heal()
+                self._rests()
+        finally:
+            self.desk.runtime.close()
+            self._folder.cleanup()
+
+    def _heal(self) -> None:
+        """Everything works again, everything is told (backwards), nobody decides anything."""
+        self.processor.mode, self.asleep = "ok", []
+        for one in list(self.disputes.values()):
+            if one.status is DisputeStatus.OPEN:
+                self._end(one, won=False)
+        for _ in range(4):
+            self.mined_again()
+            self.desk.run(20)
+            for refund in list(self.processor.log):
+                if refund.status in (R.PENDING, R.REQUIRES_ACTION):
+                    self.facts.append(self.processor.turn(UUID(refund.key), "succeeded"))
+            for fact in reversed(self.facts):
+                webhooks.receive(self.desk.runtime, "sandbox", *webhook(fact))
+            self.desk.run(20)
+            self.desk.clock.move(minutes=70)
+            self.sweep()
+        self.desk.run(20)
+        self.laws()
+
+    def _rests(self) -> None:
+        """Neither never, both never; or a person has it, with a reason."""
+        audit = Audit(self.desk)
+        for line in audit.lines:
+            assert line.state in QUIET, f"stuck: {line.state}"
+            if line.state in lifecycle.ON_THE_DESK:
+                self._a_person_knows_why(line)
+            elif line.state is L.SETTLED:
+                self._was_settled(audit, line)
+            elif line.state in lifecycle.REOPENABLE:
+                assert audit.paid(line) == 0, f"law 4, both: {line.state}"
+                assert audit.hold(line) in (None, "released", "reclaimed"), "law 4, neither"
+        for table in (InboxItem, OutboxItem):
+            assert [one.last_error for one in self.desk.rows(table) if one.done_at is None] == []
+
+    def _was_settled(self, audit: Audit, line: ReturnLine) -> None:
+        assert audit.paid(line) + audit.charged_back(line) == line.amount, "law 4, neither"
+        if line.disposition is not Disposition.KEEP:
+            assert audit.holder(line) in (VAULT, BURNED), "law 4, both"
+
+    def _a_person_knows_why(self, line: ReturnLine) -> None:
+        newest = self.desk.rows(Event, Event.line_id == line.id)[-1]
+        assert newest.kind == f"return.line.{line.state.value}"
+        assert len(newest.payload) > len('{"reason": ""}')
+        assert line.due_at is not None
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _case(self, index: int, action: Callable[[str], Any]) -> None:
+        found = self.desk.rows(ReturnCase)
+        if found:
+            self._try(lambda: action(found[index % len(found)].rma))
+
+    def _lines(self) -> list[ReturnLine]:
+        return self.desk.rows(ReturnLine)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        with suppress(UndropError, Reverted):
+            action()
+
+    def _now(self) -> int:
+        return int(self.desk.clock().timestamp())
+
+
+def walk(examples: int, steps: int) -> None:
+    """So many lives of so many steps."""
+    run_state_machine_as_test(
+        LifeOfMoney,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_laws_of_money_hold_whatever_happens_in_whatever_order(sqlite_template: Path) -> None:
+    LifeOfMoney.template = sqlite_template
+    walk(examples=20, steps=40)
+
+
