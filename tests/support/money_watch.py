@@ -55,7 +55,7 @@ class Killed(BaseException):
 
 
 class MortalProcessor(FakeProcessor):
-    """Its caller dies before a request is heard (`die_before`), or once it is done (`die_after`)."""
+    """Its caller dies before a request is heard (die_before), or once it is done (die_after)."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
