@@ -205,8 +205,13 @@ class MoveNotAllowed(Conflict):
 
 
 class RefundAboveRemainder(Conflict):
-    sentence = "{requested} is more than the {remaining} that is left of what was paid."
+    """`earlier` says what was given back before: how much, when, by whom and in which case."""
+
+    sentence = "{requested} is more than the {remaining} that is left of what was paid{before}."
     next_step = "Ask for at most the remainder."
+
+    def __init__(self, *, earlier: str = "", **values: Any) -> None:
+        super().__init__(before=earlier and f": {earlier}", **values)
 
 
 class RemedyNotPayable(Conflict):

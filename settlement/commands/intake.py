@@ -12,9 +12,9 @@ from sqlmodel import Session, col, select
 
 from custody.eligibility import TokenState, states_of
 from returns import cases, idempotency, locks, reads
-from returns.errors import AlreadyReturning, FieldInvalid, NotFound, RefundAboveRemainder
+from returns.errors import AlreadyReturning, FieldInvalid, NotFound
 from returns.ids import new_id, new_rma
-from returns.remainder import granted
+from returns.remainder import granted, refuse_excess
 from returns.tables import Order, OrderLine, Payment, ReturnCase, ReturnLine
 from returns.words import Disposition, LineState
 from settlement import tenders
@@ -195,9 +195,8 @@ def _refuse_second(session: Session, order: Order, order_line: OrderLine) -> Non
 
 def _refuse_excess(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> None:
     """More than what is left of the price is no request at all: nothing is stored."""
-    remaining = order_line.price - granted(session, order_line.id)
-    if asked.amount is not None and asked.amount > remaining:
-        raise RefundAboveRemainder(requested=asked.amount, remaining=remaining)
+    if asked.amount is not None:
+        refuse_excess(session, order_line, asked.amount)
 
 
 def _asked(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> int:
