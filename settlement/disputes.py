@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import Session, col, select
 
@@ -41,12 +42,15 @@ def record(session: Session, processor: str, told: ProcessorDispute, now: dateti
             _reverse(session, known, now)
 
 
-def is_open(session: Session, leg: Leg) -> bool:
-    """Whether the payment that a payout gives back is disputed just now."""
-    query = select(Dispute.id).where(
-        Dispute.payment_id == leg.payment_id, Dispute.status == DisputeStatus.OPEN
+def is_open(session: Session, order_id: UUID, leg: Leg) -> bool:
+    """Whether what a payout gives back is disputed just now: its payment, or any of the order's."""
+    query = (
+        select(Dispute.payment_id)
+        .join(Payment, col(Payment.id) == Dispute.payment_id)
+        .where(Payment.order_id == order_id, Dispute.status == DisputeStatus.OPEN)
     )
-    return session.exec(query.limit(1)).first() is not None
+    disputed = set(session.exec(query))
+    return bool(disputed) if leg.payment_id is None else leg.payment_id in disputed
 
 
 def facts_of(session: Session, order: Order, now: datetime) -> dict[str, Any]:

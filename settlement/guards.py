@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlmodel import Session
 
@@ -35,11 +36,12 @@ def payout_obstacle(
     problem = _hold_problem(session, terms, line, now)
     if problem is not None:
         return Obstacle(problem)
-    if leg.payment_id is not None and disputes.is_open(session, leg):
+    order_id = session.get_one(ReturnCase, line.case_id).order_id
+    if disputes.is_open(session, order_id, leg):
         return Obstacle("the payment is disputed: its bank has the money until that is over", True)
     try:
         check_remainder(session, line)
-        _check_payment(session, line, leg)
+        _check_payments(session, order_id, leg)
     except RefundAboveRemainder as above:
         return Obstacle(str(above))
     return None
@@ -57,11 +59,14 @@ def _hold_problem(session: Session, terms: Terms, line: ReturnLine, now: datetim
     return None
 
 
-def _check_payment(session: Session, line: ReturnLine, leg: Leg) -> None:
-    """What is left of the payment: several lines share it, and a chargeback takes from it."""
-    if leg.payment_id is None:
-        return
-    order_id = session.get_one(ReturnCase, line.case_id).order_id
-    left = tenders.lock_left(session, order_id, besides_leg=leg.id)[leg.payment_id]
+def _check_payments(session: Session, order_id: UUID, leg: Leg) -> None:
+    """What is left of the payments: several lines share them, and chargebacks take from them.
+
+    Store credit that no payment brought takes from all of them: it gives back what they paid.
+    """
+    of_each = tenders.lock_left(session, order_id, besides_leg=leg.id)
+    left = sum(of_each.values()) - tenders.given_as_credit(session, order_id, besides_leg=leg.id)
+    if leg.payment_id is not None:
+        left = min(left, of_each[leg.payment_id])
     if leg.amount > left:
-        raise RefundAboveRemainder(requested=leg.amount, remaining=left)
+        raise RefundAboveRemainder(requested=leg.amount, remaining=max(0, left))
