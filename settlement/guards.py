@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from returns.errors import RefundAboveRemainder
 from returns.remainder import check_remainder
 from returns.tables import Hold, Leg, ReturnCase, ReturnLine
-from returns.words import HoldState, LineState
+from returns.words import PAYOUTS, HoldState, LegState, LineState
 from settlement import disputes, plans, tenders
 from settlement.plans import Terms
 
@@ -41,6 +41,7 @@ def payout_obstacle(
         return Obstacle("the payment is disputed: its bank has the money until that is over", True)
     try:
         check_remainder(session, line)
+        _check_line(session, line, leg)
         _check_payments(session, order_id, leg)
     except RefundAboveRemainder as above:
         return Obstacle(str(above))
@@ -57,6 +58,19 @@ def _hold_problem(session: Session, terms: Terms, line: ReturnLine, now: datetim
     if hold.state is HoldState.COMMITTED and late:
         return "the holder could reclaim the token before the refund is certain"
     return None
+
+
+def _check_line(session: Session, line: ReturnLine, leg: Leg) -> None:
+    """What is left of the line's own amount: an earlier attempt may turn out to have paid."""
+    others = select(Leg.amount).where(
+        Leg.line_id == line.id,
+        Leg.id != leg.id,
+        col(Leg.kind).in_(PAYOUTS),
+        Leg.state != LegState.FAILED,
+    )
+    left = line.amount - sum(session.exec(others))
+    if leg.amount > left:
+        raise RefundAboveRemainder(requested=leg.amount, remaining=max(0, left))
 
 
 def _check_payments(session: Session, order_id: UUID, leg: Leg) -> None:
