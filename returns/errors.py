@@ -175,8 +175,13 @@ class IdempotencyKeyReused(Conflict):
 
 
 class AlreadyReturning(Conflict):
-    sentence = "Token {token} of order {order} is already being returned in {rma}."
+    """`so_far` says what was given back for it, where that is done."""
+
+    sentence = "Token {token} of order {order} is already being returned in {rma}{paid}."
     next_step = "Follow that case; nothing more needs to be requested."
+
+    def __init__(self, *, so_far: str = "", **values: Any) -> None:
+        super().__init__(paid=so_far and f": {so_far}", **values)
 
 
 class OrderDiffers(Conflict):

@@ -39,7 +39,9 @@ def refuse_excess(
     remaining = order_line.price - sum(line.amount for line in lines)
     if amount > remaining:
         raise RefundAboveRemainder(
-            requested=amount, remaining=remaining, earlier=_told(session, lines)
+            requested=amount,
+            remaining=remaining,
+            earlier="; ".join(told(session, line) for line in lines[-_NAMED:][::-1]),
         )
 
 
@@ -55,12 +57,8 @@ def _granted_lines(
     return list(session.exec(query.order_by(col(ReturnLine.id))))
 
 
-def _told(session: Session, lines: list[ReturnLine]) -> str:
-    """Earlier refunds as a person asks for them: how much, when, by whom, in which case."""
-    return "; ".join(_told_line(session, line) for line in lines[-_NAMED:][::-1])
-
-
-def _told_line(session: Session, line: ReturnLine) -> str:
+def told(session: Session, line: ReturnLine) -> str:
+    """A refund as a person asks for it: how much, when, by whom, in which case."""
     rma = session.get_one(ReturnCase, line.case_id).rma
     decisions = select(DecisionRow).where(DecisionRow.line_id == line.id)
     decision = session.exec(decisions.order_by(col(DecisionRow.id).desc()).limit(1)).first()

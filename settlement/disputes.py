@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from returns import ledger, locks
+from returns.errors import CurrencyUnknown
 from returns.ids import new_id
 from returns.ledger import Move, Subject
 from returns.tables import Dispute, Leg, Order, Payment
@@ -26,11 +27,17 @@ _YEAR = timedelta(days=365)
 
 
 def record(session: Session, processor: str, told: ProcessorDispute, now: datetime) -> None:
-    """Bring our row to what the processor tells; told twice, or late, it changes nothing."""
+    """Bring our row to what the processor tells; told twice, or late, it changes nothing.
+
+    Raises `CurrencyUnknown` for one in another currency than the payment's: nobody can say how much
+    of it is left then, so the fact waits for a person.
+    """
     payment = _payment(session, processor, told.charge)
     if payment is None:
         log.warning("processor.dispute_unknown dispute=%s", told.id)
         return
+    if told.currency != payment.currency:
+        raise CurrencyUnknown(currency=told.currency)
     locks.lock_payments(session, payment.order_id)
     known = _known(session, processor, told.id)
     if known is None:

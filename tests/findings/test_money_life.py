@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from desk import POLICY, Desk
 from fakes import webhook
+from sqlmodel import col
 
-from returns.tables import Leg, RelayTransaction
-from returns.words import LegKind, LegState, LineState
+from returns.tables import Dispute, InboxItem, Leg, RelayTransaction
+from returns.words import DisputeStatus, LegKind, LegState, LineState
 from settlement.commands import webhooks
 from settlement.commands.inputs import OrderIn
 from settlement.drain import drain_inbox
-from settlement.processors.base import RefundRequest
+from settlement.processors.base import ProcessorDispute, RefundRequest
 
 FALLS_BACK = POLICY + "\npayouts: {fallback: store_credit}\n"
 
@@ -165,3 +166,16 @@ def test_token_that_is_reclaimed_after_a_chargeback_paid_goes_to_a_person(desk: 
     desk.work()
     assert desk.line(rma).state is LineState.NEEDS_ATTENTION
     assert ("refunds_payable", "USD") not in desk.balances()
+
+
+def test_dispute_in_another_currency_is_not_counted_as_if_it_were_ours(desk: Desk) -> None:
+    """900 euro cents are not 900 cents: the fact waits, and says why."""
+    order = desk.buy()
+    reference = order.payments[0].reference
+    told = ProcessorDispute("dp_1", reference, 900, "EUR", DisputeStatus.LOST)
+    webhooks.receive(desk.runtime, "sandbox", *webhook(told))
+    desk.work()
+    assert desk.rows(Dispute) == []
+    assert desk.balances() == {}
+    (waiting,) = desk.rows(InboxItem, col(InboxItem.done_at).is_(None))
+    assert "'EUR'" in waiting.last_error

@@ -357,7 +357,12 @@ class TestSaleor14188:
     def test_second_return_of_one_token_names_the_first(self, desk: Desk) -> None:
         order = desk.buy()
         first = desk.ask(order)["rma"]
-        with pytest.raises(AlreadyReturning, match=first):
+        with pytest.raises(AlreadyReturning, match=rf"already being returned in {first}\.$"):
+            desk.ask(order)
+        desk.sign(first)
+        desk.run()
+        paid = f"in {first}: 1000 was refunded at 2026-03-02 12:00 UTC by undrop in {first}"
+        with pytest.raises(AlreadyReturning, match=paid):
             desk.ask(order)
 
 

@@ -91,6 +91,8 @@ def _not_due(desk: Desk, request: RefundRequest) -> Iterator[str]:
         yield "its payment is disputed"
     if line.state is not LineState.SETTLING:
         yield f"its line is {line.state.value}"
+    if Audit(desk).after(leg, request.amount) < 0:
+        yield "more than the chargebacks of the order have left"
     if line.disposition is not Disposition.KEEP:
         yield from _not_held(desk, line)
 
@@ -172,12 +174,38 @@ class Audit:
         ]
         return sum(one.amount for one in fiat) + sum(leg.amount for leg in credit)
 
-    def is_disputed(self, payment_id: UUID | None) -> bool:
-        """Whether a chargeback of a payment was lost: then its bank has paid beside us."""
-        return any(
-            one.payment_id == payment_id and one.status is DisputeStatus.LOST
+    def paid_on(self, line: ReturnLine) -> int:
+        """Minor units that a line has paid, or may have: at most its amount."""
+        legs = [leg for leg in self.legs.values() if leg.line_id == line.id]
+        return sum(leg.amount for leg in legs if leg.kind in PAYOUTS and leg.state in _UNDER_WAY)
+
+    def after(self, payout: Leg, amount: int = 0) -> int:
+        """What was left of an order's payments once a payout was made; below zero it was wrong.
+
+        Chargebacks count that were lost before it; `amount` is still to be paid.
+        """
+        order_id = self._order_of(payout)
+        paid = {one.id: one for one in self.payments.values() if one.order_id == order_id}
+        lost = sum(
+            one.amount
             for one in self.disputes
+            if one.payment_id in paid
+            and one.status is DisputeStatus.LOST
+            and one.updated_at < (self._desk.clock() if amount else payout.updated_at)
         )
+        out = sum(
+            leg.amount
+            for leg in self.legs.values()
+            if leg.kind in PAYOUTS
+            and leg.state in DONE
+            and self._order_of(leg) == order_id
+            and (amount or leg.updated_at <= payout.updated_at)
+        )
+        return sum(one.captured for one in paid.values()) - lost - out - amount
+
+    def _order_of(self, leg: Leg) -> UUID:
+        (line,) = (one for one in self.lines if one.id == leg.line_id)
+        return self.bought[line.order_line_id].order_id
 
     def owed(self, line: ReturnLine) -> int:
         """What is granted for a line and neither paid nor charged back."""

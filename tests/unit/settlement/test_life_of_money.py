@@ -42,7 +42,15 @@ from returns.tables import (
     ReturnCase,
     ReturnLine,
 )
-from returns.words import BY_PROCESSOR, Disposition, DisputeStatus, LineState, RefundStatus
+from returns.words import (
+    BY_PROCESSOR,
+    Disposition,
+    DisputeStatus,
+    LegKind,
+    LegState,
+    LineState,
+    RefundStatus,
+)
 from settlement import drain, janitor
 from settlement.commands import cases, reviews, webhooks
 from settlement.commands.inputs import OrderIn
@@ -329,8 +337,12 @@ class LifeOfMoney(RuleBasedStateMachine):
             lines = [line for line in audit.lines if line.order_line_id == bought.id]
             assert sum(map(audit.paid, lines)) <= bought.price, "law 1, of a purchase"
             assert audit.under_way(bought.id) <= bought.price, "law 1, counting what may be paid"
+        for leg in audit.legs.values():
+            if leg.kind is LegKind.CREDIT and leg.state is LegState.FINAL:
+                assert audit.after(leg) >= 0, "law 1, beside chargebacks"
         for line in audit.lines:
             self._token_is_where_it_may_be(audit, line)
+            assert audit.paid_on(line) <= line.amount, "law 1, of a line"
             assert audit.payable(line) == audit.owed(line), f"law 8: {line.state}"
 
     @invariant()
