@@ -192,6 +192,15 @@ class LifeOfMoney(RuleBasedStateMachine):
 
     # -- processor -----------------------------------------------------------------------------
 
+    @rule(mode=st.sampled_from(["down", "lost", "pending_lost"]), days=st.sampled_from([1, 26, 50]))
+    def outage(self, mode: str, days: int) -> None:
+        """The processor does not answer for days; then the worker finds what was left."""
+        self.processor.mode = mode
+        self.goes_well(rounds=8)
+        self.desk.clock.move(days=days)
+        self.processor.mode = "ok"
+        self.work(inbox=False, outbox=True)
+
     @rule(mode=st.sampled_from(MODES))
     def mode(self, mode: str) -> None:
         self.processor.mode = mode
@@ -233,6 +242,17 @@ class LifeOfMoney(RuleBasedStateMachine):
         if opened:
             self._end(opened[index % len(opened)], won)
 
+    @rule(index=ANY, amount=st.sampled_from([300, 999, None]), ends=st.sampled_from([0, 1, 2]))
+    def charged_back(self, index: int, amount: int | None, ends: int) -> None:
+        """As a dispute usually goes: told at once, and taken in."""
+        self.dispute(index=index, amount=amount)
+        if ends and self.disputes:
+            self.dispute_ends(index=index, won=ends == 1)
+        for fact in [one for one in self.facts if isinstance(one, ProcessorDispute)]:
+            webhooks.receive(self.desk.runtime, "sandbox", *webhook(fact))
+        drain_inbox(self.desk.runtime)
+        self.desk.clock.move(seconds=1)
+
     def _end(self, dispute: ProcessorDispute, won: bool) -> None:
         status = DisputeStatus.WON if won else DisputeStatus.LOST
         values = {**dispute.to_payload(), "status": status.value}
@@ -254,12 +274,12 @@ class LifeOfMoney(RuleBasedStateMachine):
     def reorg(self, depth: int, again: bool) -> None:
         if may_be_undone(self.desk, depth):
             height = len(self.desk.chain.blocks)
-            gone = [call for block in self.desk.chain.blocks[-depth:] for call in block.calls]
-            self._try(lambda: self.desk.reorg(depth, again=again))
+            self.lost += [call for one in self.desk.chain.blocks[-depth:] for call in one.calls]
+            self.desk.reorg(depth, again=False)
+            if again:
+                self.mined_again()
             while len(self.desk.chain.blocks) < height:
                 self.desk.chain.mine()
-            if not again:
-                self.lost += gone
 
     @precondition(lambda self: self.lost)
     @rule()
@@ -453,4 +473,4 @@ def walk(examples: int, steps: int) -> None:
 
 def test_laws_of_money_hold_whatever_happens_in_whatever_order(sqlite_template: Path) -> None:
     LifeOfMoney.template = sqlite_template
-    walk(examples=20, steps=40)
+    walk(examples=25, steps=45)
