@@ -78,6 +78,10 @@ bench-index: install ## The index against the bare node, a script and the librar
 bench-relayer: install ## The relayer against the node's ceiling, a script and a loop [TRANSACTIONS=n]
 	@$(BIN)/python -m tests.bench.bench_relayer
 
+.PHONY: bench-reconcile
+bench-reconcile: install ## A million orders against processor and chain, first and after news [SCALE=1]
+	@$(BIN)/python -m tests.bench.bench_reconcile
+
 .PHONY: bench-triage
 bench-triage: install ## Deciding, alone, in bulk and over HTTP, beside a tutorial's service [CASES=n]
 	@$(BIN)/python -m tests.bench.bench_triage
@@ -135,6 +139,11 @@ chaos-chain: install ## A thousand faults around the relayer, then an audit: [FA
 chaos-index: FAULTS = 300
 chaos-index: install ## Reorgs, bad nodes and kills around the index, then an audit: [FAULTS=300] [SEED=n] [DB=…]
 	@$(BIN)/python -m tests.chaos.index.run --faults $(FAULTS) --db $(DB) $(if $(SEED),--seed $(SEED))
+
+RETURNED ?= 500
+.PHONY: chaos-settlement
+chaos-settlement: install ## Returns in a storm, then an audit of all money: [RETURNED=500] [SEED=n] [DB=…]
+	@$(BIN)/python -m tests.chaos.settlement.run --cases $(RETURNED) --db $(DB) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lock
 lock: ## Pin dependencies anew (needs uv)

@@ -12,15 +12,21 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from api import (
+    breaks,
     decisions,
+    endpoints,
+    events,
     health,
+    ledger,
     metrics,
     operations,
     pages,
+    payees,
     policies,
     problems,
     relay,
     reviews,
+    store_credit,
     v1,
 )
 from api.door import BodyLimit
@@ -49,15 +55,22 @@ def create_app(runtime: Runtime | None = None) -> FastAPI:
     )
     app.state.runtime = runtime or Runtime()
     app.state.desks = Desks()
+    app.state.streams = events.Streams()
     app.state.opinions = Together(partial(opinions.store, app.state.runtime))
     problems.install(app)
     # First, because routes are tried in their order: a thousand a second come here.
     app.include_router(decisions.router)
     app.include_router(v1.router)
     app.include_router(reviews.router)
+    app.include_router(breaks.router)
     app.include_router(relay.router)
     app.include_router(policies.router)
+    app.include_router(endpoints.router)
+    app.include_router(events.router)
     app.include_router(operations.router)
+    app.include_router(payees.router)
+    app.include_router(ledger.router)
+    app.include_router(store_credit.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(pages.router)

@@ -13,18 +13,21 @@ import typer
 from rich.progress import Progress
 
 from api import (
+    cli_bank,
     cli_decisions,
     cli_doctor,
     cli_import,
     cli_index,
+    cli_ledger,
     cli_policy,
     cli_relay,
+    cli_report,
     cli_reviews,
     supervisor,
 )
 from api.terminal import Slug, err, give_up, opened_runtime, out, refusals
-from api.v1 import break_view
 from returns import migrate
+from returns.break_reads import break_view
 from returns.errors import ChainMismatch, LeaseLost, Unavailable
 from settlement import importer
 from settlement.commands import deployment, relay, setup
@@ -35,7 +38,8 @@ from settlement.commands.access import (
     create_key,
     merchant_by_slug,
 )
-from settlement.reconciliation import run as reconcile
+from settlement.commands.reconciliation import reconcile
+from settlement.reconciliation.run import COUNTS
 from settlement.reports import breaks_csv, breaks_table
 from settlement.settings import load_deployer_settings
 
@@ -49,7 +53,10 @@ app.command("backtest")(cli_decisions.backtest)
 app.command("doctor")(cli_doctor.examine)
 imports.command("list")(cli_import.import_list)
 imports.command("lists")(cli_import.show_lists)
+imports.command("report")(cli_report.import_report)
+app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_index.app, name="index")
+app.add_typer(cli_ledger.app, name="ledger")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relay.app, name="relay")
 app.add_typer(cli_reviews.labels, name="labels")
@@ -228,16 +235,20 @@ def import_sales(
 def reconcile_books(
     merchant: Slug = "demo",
     format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    full: Annotated[
+        bool, typer.Option("--full", help="Everything anew, and not only what is new or open.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who starts it: somebody else signs it off.")] = "undrop",
 ) -> None:
     """Compare orders and ledger, processor and chain. Exit code 1 if there is a break."""
     if format_ not in ("table", "json", "csv"):
         give_up(f"There is no format {format_!r}; there are table, json and csv.")
     with opened_runtime() as runtime:
         row = merchant_by_slug(runtime, merchant)
-        run_, breaks = reconcile.run(runtime, row.id)
-        views = [break_view(found) for found in breaks]
+        run_, breaks = reconcile(runtime, row.id, by, full=full)
+        views = [break_view(found, run_.at) for found in breaks]
         if format_ == "json":
-            about = {"at": run_.at.isoformat(), **run_.model_dump(include=reconcile.COUNTS)}
+            about = {"at": run_.at.isoformat(), **run_.model_dump(include=COUNTS)}
             sys.stdout.write(json.dumps({"run": about, "breaks": views}) + "\n")
         elif format_ == "csv":
             sys.stdout.write(breaks_csv(views))

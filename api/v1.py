@@ -12,10 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from api.door import CallerDep, RuntimeDep
 from api.problems import problem
 from returns import reads
+from returns.break_reads import break_view
 from returns.chain_reads import token_view
 from returns.idempotency import check_key, request_hash
 from returns.ids import parse_token
-from returns.tables import Break
+from returns.tables import ReconciliationRun
 from settlement.broker import INBOX
 from settlement.commands import authorizations, cases, intake, orders, returnability, webhooks
 from settlement.commands.access import client_token
@@ -181,12 +182,13 @@ def get_token(
 def get_reconciliation(runtime: RuntimeDep, caller: CallerDep) -> dict[str, Any]:
     """The last reconciliation and the breaks that are open."""
     caller.require("reconciliation:read")
+    now = runtime.clock()
     with runtime.database.read() as session:
         run = reads.newest_run(session, caller.merchant_id)
         breaks = reads.open_breaks(session, caller.merchant_id)
     return {
-        "run": None if run is None else {"at": _iso(run.at), "block_number": run.block_number},
-        "breaks": [break_view(row) for row in breaks],
+        "run": None if run is None else run_view(run),
+        "breaks": [break_view(row, now) for row in breaks],
     }
 
 
@@ -202,16 +204,14 @@ async def post_webhook(
     return {"result": "stored"}
 
 
-def break_view(row: Break) -> dict[str, Any]:
-    """A break as the API and the command line show it."""
+def run_view(run: ReconciliationRun) -> dict[str, Any]:
+    """A run as its readers name it."""
     return {
-        "code": row.code,
-        "subject": row.subject,
-        "rma": row.rma,
-        "expected": row.expected,
-        "found": row.found,
-        "owner": row.owner,
-        "first_seen": _iso(row.first_seen),
+        "id": str(run.id),
+        "at": _iso(run.at),
+        "block_number": run.block_number,
+        "full": run.full,
+        "signed_by": run.signed_by,
     }
 
 

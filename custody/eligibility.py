@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.client import ChainClient
-from chain.contracts import encode_call
 from chain.keccak import keccak
 from returns.errors import ChainUnavailable
 
@@ -59,6 +58,9 @@ def _questions(collection: str, token_id: int) -> list[tuple[str, Any]]:
 
 def _selector(signature: str) -> bytes:
     return keccak(signature.encode())[:4]
+
+
+_OWNER_OF = _selector("ownerOf(uint256)")
 
 
 def _state(answers: Sequence[Any]) -> TokenState:
@@ -117,4 +119,4 @@ def _owner(answer: Any) -> str | None:
 
 
 def _owner_of(token_id: int) -> bytes:
-    return encode_call("ReturnableNFT", "ownerOf", token_id)
+    return _OWNER_OF + token_id.to_bytes(32, "big")

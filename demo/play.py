@@ -47,7 +47,7 @@ class Play:
             self._import_book()
             self._set_up_chain()
             self._play_customers()
-            breaks = self._reconcile()
+            breaks = self._reconcile("--full")
             gas = self._look_from_outside()
             planted, found = self._plant() if self.options.plant else (set(), set())
         finally:
@@ -97,8 +97,8 @@ class Play:
         self.customers.wait_for_all(_PATIENCE_S)
         self._say("No case moves any more.")
 
-    def _reconcile(self) -> set[Mark]:
-        words = ("reconcile", "--merchant", self.about["merchant"], "--format", "json")
+    def _reconcile(self, how: str) -> set[Mark]:
+        words = ("reconcile", how, "--merchant", self.about["merchant"], "--format", "json")
         said = json.loads(self.installation.command(*words, known=(0, 1)).strip().splitlines()[-1])
         breaks = {(one["code"], one["subject"]) for one in said["breaks"]}
         self._say(f"Reconciled: {len(breaks)} breaks.")
@@ -116,7 +116,8 @@ class Play:
         field = plant.Field(self.client, self.shop, self.about, self.customers.cases)
         planted = plant.plant_all(field)
         self._say(f"{len(planted)} breaks planted, one of each code.")
-        found = self._reconcile()
+        # What was planted lies in the past: only a comparison of everything shows it.
+        found = self._reconcile("--full")
         report.print_marks(self.console, "planted and not found", sorted(planted - found))
         report.print_marks(self.console, "found and not planted", sorted(found - planted))
         return planted, found

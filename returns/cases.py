@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlmodel import Session, select
 
 from returns import lifecycle, locks
+from returns.event_kinds import kind_of
 from returns.review_terms import ANSWER_WITHIN, REVIEW_WITHIN
 from returns.tables import AuditRow, Event, ReturnCase, ReturnLine
 from returns.words import LineState
@@ -91,7 +92,7 @@ def _record(
             case_id=case.id,
             line_id=line.id,
             sequence=case.sequence,
-            kind=f"return.line.{line.state.value}",
+            kind=kind_of(line.state),
             payload=json.dumps({"reason": reason[:1000], **details}, sort_keys=True),
             merchant_id=line.merchant_id,
             at=now,

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import Session
 
+from returns.totals import ExactSum
+
 
 class Database:
     """Transactions on SQLite (WAL) or PostgreSQL.
@@ -81,6 +83,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         # FULL: what was committed is on the disk. Bytes that were broadcast must not be forgotten.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_aggregate("exact_sum", 1, ExactSum)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

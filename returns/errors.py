@@ -109,6 +109,11 @@ class FileInvalid(BadInput):
     next_step = "Mend the file and import it again; rows already imported are recognised."
 
 
+class ChargesInvalid(BadInput):
+    sentence = "The charges do not fit the order's prices: {problem}."
+    next_step = "Correct the charges; nothing was stored."
+
+
 class WatchRefused(BadInput):
     sentence = "{address} cannot be watched: {problem}."
     next_step = "Check address, kind and block; nothing was changed."
@@ -117,6 +122,21 @@ class WatchRefused(BadInput):
 class RelayRuleInvalid(BadInput):
     sentence = "This rule cannot be checked: {problem}."
     next_step = "Name a function as in its ABI, and arguments by their place, such as 0 or 0.3."
+
+
+class WebhookTargetRefused(BadInput):
+    sentence = "Webhooks cannot be sent to this address: {problem}."
+    next_step = "Name an https address that is reachable from the internet; nothing was stored."
+
+
+class EventKindUnknown(BadInput):
+    sentence = "There are no events of the kind {kind!r:.100}."
+    next_step = "Use kinds that GET /v1/event-kinds lists, or leave kinds out to get every event."
+
+
+class ReplayTooLarge(BadInput):
+    sentence = "From there on there are more than {limit} events; one replay has at most that many."
+    next_step = "Replay from a later moment, or read the events with GET /v1/events/stream."
 
 
 class IdempotencyKeyMissing(BadInput):
@@ -163,6 +183,11 @@ class WebhookRefused(NotAllowed):
     status = 401
     sentence = "The webhook's signature or time stamp is not valid."
     next_step = "Check the shared secret and the clock of the sender."
+
+
+class WebhookNotOurs(NotAllowed):
+    sentence = "The webhook is genuine, but about {problem}: nothing was done with it."
+    next_step = "Send events of this account alone to this address."
 
 
 class Conflict(UndropError):
@@ -298,6 +323,31 @@ class ReviewOwnProposal(Conflict):
     next_step = "Ask a colleague."
 
 
+class BreakClosed(Conflict):
+    sentence = "The break {code} of {subject} is closed."
+    next_step = "Read it; a run that still finds it opens it anew."
+
+
+class BreakNotProposed(Conflict):
+    sentence = "Nobody has proposed what is to become of this break."
+    next_step = "Propose an outcome with a reason; a colleague confirms it."
+
+
+class BreakOwnProposal(Conflict):
+    sentence = "{actor} proposed this outcome, or looked into the break, and cannot confirm it."
+    next_step = "Ask a colleague."
+
+
+class RunOwnSignOff(Conflict):
+    sentence = "{actor} started this run and cannot sign it off."
+    next_step = "Ask a colleague."
+
+
+class RunSigned(Conflict):
+    sentence = "The run was signed off by {actor} at {at}."
+    next_step = "Nothing is left to do with it."
+
+
 class PolicyOwnDraft(Conflict):
     sentence = "{actor} drafted version {version} of the policy and cannot activate it alone."
     next_step = "Have a colleague read the difference and activate it."
@@ -343,6 +393,119 @@ class EvidenceFull(Conflict):
     next_step = "Wait for the decision; a person looks at what is there."
 
 
+class WebhookEndpointExists(Conflict):
+    sentence = "Endpoint {endpoint} has this address already, since {since}."
+    next_step = "Change that endpoint, or rotate its secret if you do not have it."
+
+
+class WebhookEndpointsFull(Conflict):
+    sentence = "There are {limit} webhook endpoints already, which is the most."
+    next_step = "Delete one that is not needed any more."
+
+
+class WebhookEndpointDisabled(Conflict):
+    sentence = "Endpoint {endpoint} is switched off: {reason}."
+    next_step = "Switch it on first, then send what it missed with a replay."
+
+
+class WebhookSecretsFull(Conflict):
+    sentence = "{limit} secrets of endpoint {endpoint} are still valid, which is the most."
+    next_step = "Wait until one expires, or rotate with 0 seconds of grace: that ends all others."
+
+
+class WebhookDeliveryPending(Conflict):
+    sentence = "Delivery {delivery} is on its way to the endpoint at this moment."
+    next_step = "Wait for its answer; nothing was changed."
+
+
+class BankAccountMissing(Conflict):
+    sentence = "The merchant has no bank account here to pay from."
+    next_step = "Set it with 'undrop bank account'; the transfers wait."
+
+
+class StatusFileKnown(Conflict):
+    sentence = "The status file {message} was taken in already, at {at} by {by}."
+    next_step = "Nothing to do: what it says is in the books."
+
+
+class StatusFileRefused(Conflict):
+    sentence = "The status file {message} is not taken in: {problem}."
+    next_step = "Clear it with the bank; nothing of the file was taken in."
+
+
+class QuoteExpired(Conflict):
+    sentence = "The quote of {amount} for {paid} was good until {expires}."
+    next_step = "Ask for it again; nothing was paid under it."
+
+
+class QuoteUsed(Conflict):
+    sentence = "The quote of {amount} for {paid} was used already, at {at}."
+    next_step = "See what was paid under it; a quote is used once."
+
+
+class QuoteDiffers(Conflict):
+    sentence = "A quote of {paid} was asked for here before, and now of {asked}."
+    next_step = "Ask for another payout's quote under that payout's own id."
+
+
+class RateSlipped(Conflict):
+    sentence = "{paid} was quoted at {before} and would now be {after}: more than {limit} apart."
+    next_step = "Have a person accept the new amount, or wait and ask again."
+
+
+class CreditInsufficient(Conflict):
+    sentence = (
+        "{requested} {currency} is more than the {available} of credit that are free; "
+        "{held} are held by {holds}."
+    )
+    next_step = "Hold at most what is free, or capture or release what other checkouts hold."
+
+
+class CreditSpentAlready(Conflict):
+    sentence = (
+        "{requested} {currency} cannot be held: {spent} were spent by {reference} at {at} by {by}, "
+        "and {available} are left."
+    )
+    next_step = "Hold at most what is left, and take the rest in another tender."
+
+
+class CreditCurrencyDiffers(Conflict):
+    sentence = "This credit is in {there}, not in {currency}."
+    next_step = "Ask in the credit's own currency; credit is not exchanged."
+
+
+class CreditReferenceUsed(Conflict):
+    sentence = (
+        "Reference {reference} was used at {at} by {by} for another hold: {amount} {currency}."
+    )
+    next_step = "Use a reference of its own for each checkout, or repeat exactly the first one."
+
+
+class CreditHoldExpired(Conflict):
+    sentence = "The hold {reference} expired at {at}; nothing of it was spent."
+    next_step = "Hold the credit again under a new reference."
+
+
+class CreditCapturedAlready(Conflict):
+    sentence = "{captured} of the {amount} {currency} of {reference} were captured at {at} by {by}."
+    next_step = "Nothing to do: a hold is captured once, and the rest is free again."
+
+
+class CreditReleasedAlready(Conflict):
+    sentence = "The hold {reference} was released at {at} by {by}; nothing of it was spent."
+    next_step = "Hold the credit again under a new reference."
+
+
+class CaptureAboveHold(Conflict):
+    sentence = "{requested} is more than the {amount} {currency} that {reference} holds."
+    next_step = "Capture at most what is held; the hold stays as it is."
+
+
+class CreditLotClosed(Conflict):
+    sentence = "This credit is {state} since {at}: nothing of it can be taken back."
+    next_step = "Read the customer's credit again."
+
+
 class Unavailable(UndropError):
     status = 503
     next_step = "Try again in a moment with the same Idempotency-Key."
@@ -371,8 +534,34 @@ class ProcessorUnavailable(Unavailable):
     sentence = "The payment processor {processor} does not answer."
 
 
+class ProcessorMisconfigured(ProcessorUnavailable):
+    sentence = "The payment processor {processor} cannot be used: {problem}."
+    next_step = "Mend {setting}; nothing was moved, and payouts wait until then."
+
+
+class RateUnavailable(Unavailable):
+    sentence = "There is no rate of {pair} to go by: {problem}."
+    next_step = "Wait for the source of rates, or name another one; nothing was converted."
+
+
+class ReportUnusable(Unavailable):
+    status = 502
+    sentence = "The report of {processor} cannot be used: {problem}."
+    next_step = "Ask the processor for it; nothing was compared."
+
+
 class StorageUnavailable(Unavailable):
     sentence = "The database does not answer in time."
+
+
+class WebhookSecretUnreadable(Unavailable):
+    sentence = "The secret of endpoint {endpoint} cannot be read with the present key."
+    next_step = "Set UNDROP_SECRET_KEY to what it was, or rotate the endpoint's secret."
+
+
+class StreamsBusy(Unavailable):
+    sentence = "This process serves {limit} streams of events already, which is the most."
+    next_step = "Connect again in a moment with your Last-Event-ID: nothing is lost."
 
 
 class ContractsMissing(Unavailable):

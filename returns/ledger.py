@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from returns.errors import LedgerUnbalanced
-from returns.tables import JournalEntry, Posting, ReturnLine
+from returns.tables import JournalEntry, Leg, Posting, ReturnLine
+from returns.totals import exact_sum
+from returns.words import LegState
 
 #: Accounts. Tokens have their own custody accounts under the same rules as money.
 SALES_RETURNS = "sales_returns"
@@ -23,6 +26,12 @@ CUSTOMERS = "tokens_with_customers"
 ESCROW = "tokens_in_escrow"
 VAULT = "tokens_in_vault"
 BURNED = "tokens_burned"
+CREDIT_GOODWILL = "credit_goodwill"
+CREDIT_REDEEMED = "credit_redeemed"
+CREDIT_BREAKAGE = "credit_breakage"
+
+#: A leg in one of these states is not undone by a reorg any more.
+_LEG_IS_OVER = (LegState.FINAL, LegState.FAILED, LegState.COMPENSATED)
 
 
 def processor_account(processor: str) -> str:
@@ -33,6 +42,11 @@ def processor_account(processor: str) -> str:
 def credit_account(customer: str) -> str:
     """What the merchant owes to a customer as store credit."""
     return f"store_credit:{customer}"
+
+
+def receivable_account(customer: str) -> str:
+    """What a customer owes to the merchant."""
+    return f"receivable:{customer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +132,54 @@ def signed(posting: Posting) -> int:
     return posting.amount if posting.side == "debit" else -posting.amount
 
 
-def balances(session: Session, merchant_id: UUID) -> dict[tuple[str, str], int]:
-    """(account, asset) -> debits less credits, over everything booked for a merchant."""
-    totals: dict[tuple[str, str], int] = defaultdict(int)
-    for posting in session.exec(select(Posting).where(Posting.merchant_id == merchant_id)):
-        totals[posting.account, posting.asset] += signed(posting)
-    return dict(totals)
+def balances(
+    session: Session,
+    merchant_id: UUID,
+    *,
+    at: datetime | None = None,
+    account: str | None = None,
+    prefix: str | None = None,
+    final: bool = False,
+    limit: int | None = None,
+) -> dict[tuple[str, str], int]:
+    """(account, asset) -> debits less credits in minor units: one query, exact, in their order.
+
+    `at`: what was booked up to and at that moment. `final`: without provisional entries, as far
+    as is known now (`is_provisional`).
+    """
+    query = _balance_query().where(col(Posting.merchant_id) == merchant_id)
+    if at is not None or final:
+        query = query.join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
+    if at is not None:
+        query = query.where(col(JournalEntry.booked_at) <= at)
+    if final:
+        query = query.where(sa.not_(is_provisional()))
+    if account is not None:
+        query = query.where(col(Posting.account) == account)
+    if prefix:
+        # LIKE would not tell capital letters on SQLite.
+        query = query.where(sa.func.substr(col(Posting.account), 1, len(prefix)) == prefix)
+    rows = session.connection().execute(query.limit(limit))
+    return {(name, asset): debit - credit for name, asset, debit, credit in rows}
+
+
+def is_provisional() -> sa.ColumnElement[bool]:
+    """Of a journal entry: the leg that it books is not final yet, a reorg may still undo it.
+
+    Read off the leg, which knows; an entry that no leg caused is final when it is booked.
+    """
+    return (
+        sa.select(col(Leg.id))
+        .where(col(Leg.id) == col(JournalEntry.cause), col(Leg.state).not_in(_LEG_IS_OVER))
+        .exists()
+    )
+
+
+def _balance_query() -> sa.Select[str, str, int, int]:
+    place = (col(Posting.account), col(Posting.asset))
+    amount, side = col(Posting.amount), col(Posting.side)
+    debit, credit = (exact_sum(amount).filter(side == one) for one in ("debit", "credit"))
+    return sa.select(*place, debit, credit).group_by(*place).order_by(*place)
 
 
 def _sides(entry: JournalEntry, move: Move) -> tuple[Posting, Posting]:

@@ -1,7 +1,8 @@
 """The one place that takes row locks, always in this order:
 
-customer, order line, case, line, payments, leg; and apart from these lane, gas day, relayed
-transaction; and a merchant's policies and its lists, which are locked alone.
+customer, order line, case, line, payments, leg, store credit; and apart from these lane, gas day,
+relayed transaction; and a merchant's policies, its lists, its bank files and its seals, which are
+locked alone; and a webhook endpoint before its deliveries.
 
 On SQLite a write transaction holds the only write lock already and FOR UPDATE is left out by the
 dialect; on PostgreSQL these are row locks.
@@ -25,13 +26,18 @@ from returns.tables import (
     Leg,
     OrderLine,
     Payment,
+    ReconSide,
     RelayTransaction,
     ReturnCase,
     ReturnLine,
+    WebhookEndpoint,
 )
 from returns.tables.relay import GAS_DAYS, LANES
 
 Row = TypeVar("Row", bound=SQLModel)
+
+#: What a session has locked: one is opened for each transaction (`returns.db`).
+_HELD = "locked rows"
 
 
 def lock_customer(session: Session, merchant_id: UUID, customer: str) -> None:
@@ -59,9 +65,43 @@ def lock_lists(session: Session, merchant_id: UUID) -> None:
     _lock_name(session, merchant_id, "lists")
 
 
+def lock_bank(session: Session, merchant_id: UUID) -> None:
+    """Serialises a merchant's bank files: a transfer goes into one, an answer is taken in once."""
+    _lock_name(session, merchant_id, "bank")
+
+
 def lock_signals(session: Session, merchant_id: UUID) -> None:
     """Serialises what a merchant tells: each value is laid over what was told before it."""
     _lock_name(session, merchant_id, "signals")
+
+
+def lock_seals(session: Session, merchant_id: UUID) -> None:
+    """Serialises the sealers of a merchant's ledger, and nobody who books."""
+    _lock_name(session, merchant_id, "ledger seals")
+
+
+def lock_credit(session: Session, merchant_id: UUID, customer: str) -> None:
+    """Serialises all that spends or takes back a customer's store credit; taken after a leg's."""
+    _lock_name(session, merchant_id, f"credit: {customer}")
+
+
+def lock_endpoints(session: Session, merchant_id: UUID) -> None:
+    """Serialises what a merchant does to its webhook endpoints: their number has a limit."""
+    _lock_name(session, merchant_id, "webhook endpoints")
+
+
+def lock_endpoint(session: Session, endpoint_id: UUID) -> WebhookEndpoint:
+    """Lock a webhook endpoint, always before its deliveries; new ones can be made meanwhile."""
+    return _take(session, WebhookEndpoint, endpoint_id, "webhook endpoint", key_share=True)
+
+
+def try_lock_positions(session: Session) -> bool:
+    """One at a time gives events their positions; False where somebody else is at it."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    number = int.from_bytes(hashlib.sha256(b"event positions").digest()[:8], "big", signed=True)
+    taken = session.connection().execute(sa.select(sa.func.pg_try_advisory_xact_lock(number)))
+    return bool(taken.scalar_one())
 
 
 def lock_order_line(session: Session, order_line_id: UUID) -> OrderLine:
@@ -194,6 +234,16 @@ def find_work(session: Session, table: type[Row], row_id: UUID) -> Row | None:
     return found
 
 
+def lock_side(session: Session, name: str) -> ReconSide:
+    """Serialises the readers of a processor's report, or of a chain's logs."""
+    return _lock(session, ReconSide, name, "side")
+
+
+def lock_reconciliation(session: Session, merchant_id: UUID) -> None:
+    """Serialises what comparisons of one merchant store, and what people do with its breaks."""
+    _lock_name(session, merchant_id, "reconciliation")
+
+
 def for_update(query: Any) -> Any:
     """Lock every row that a query finds, waiting for each."""
     return query.with_for_update()
@@ -215,12 +265,22 @@ def _lock_name(session: Session, merchant_id: UUID, name: str) -> None:
         session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
-def _lock(session: Session, table: type[Row], key: UUID, what: str) -> Row:
+def _lock(session: Session, table: type[Row], key: UUID | str, what: str) -> Row:
+    """Lock a row until the transaction ends; what it has locked already is as it left it."""
+    held: dict[tuple[type[Row], UUID | str], Row] = session.info.setdefault(_HELD, {})
+    if (table, key) not in held:
+        held[table, key] = _take(session, table, key, what)
+    return held[table, key]
+
+
+def _take(
+    session: Session, table: type[Row], key: UUID | str, what: str, *, key_share: bool = False
+) -> Row:
     # populate_existing: what another transaction committed meanwhile must be seen.
     query = (
         select(table)
         .where(sa.inspect(table).primary_key[0] == key)
-        .with_for_update()
+        .with_for_update(key_share=key_share)
         .execution_options(populate_existing=True)
     )
     row = session.exec(query).one_or_none()

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from returns import ids, lifecycle
+from returns import delivery_reads, ids, lifecycle
 from returns.cases import lines_of
 from returns.errors import ContractsMissing, NotFound
 from returns.money import Money, to_decimal
@@ -179,8 +179,9 @@ def newest_run(session: Session, merchant_id: UUID) -> ReconciliationRun | None:
 
 
 def open_breaks(session: Session, merchant_id: UUID) -> list[Break]:
-    """Differences that the last reconciliation still saw, the oldest first."""
+    """Differences that the last run still saw and nobody has accepted, the oldest first."""
     query = select(Break).where(Break.merchant_id == merchant_id, col(Break.resolved_at).is_(None))
+    query = query.where(col(Break.confirmed_at).is_(None))
     return list(session.exec(query.order_by(col(Break.first_seen), col(Break.code))))
 
 
@@ -229,6 +230,7 @@ def counts(session: Session) -> dict[str, tuple[str, dict[str, int]]]:
     for table in (OutboxItem, InboxItem):
         todo = select(sa.func.count()).select_from(table).where(col(table.done_at).is_(None))
         waiting[str(table.__tablename__)] = session.exec(todo).one()
+    waiting |= delivery_reads.waiting(session)
     return {
         "lines": ("state", _by(session, ReturnLine.state)),
         "legs": ("state", _by(session, Leg.state)),

@@ -235,6 +235,30 @@ class MovementKind(StrEnum):
     OTHER = "other"
 
 
+class MatchState(StrEnum):
+    """How a return line stands between the sides. `waiting`: something of it is still to come."""
+
+    MATCHED = "matched"
+    WAITING = "waiting"
+    BROKEN = "broken"
+
+
+class BreakOutcome(StrEnum):
+    """What two people agreed about a break: put right, or left as it is for a written reason."""
+
+    RESOLVED = "resolved"
+    ACCEPTED = "accepted"
+
+
+class AgeBucket(StrEnum):
+    """How long a break has been open: under a day, a week, 30 days, or longer."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    OLDER = "older"
+
+
 class RelayState(StrEnum):
     """What became of an intent. `sent`: it has a nonce, whose `SlotState` says the rest."""
 
@@ -350,3 +374,69 @@ class ChainLevel(StrEnum):
     PROVISIONAL = "provisional"
     CONFIRMED = "confirmed"
     FINAL = "final"
+
+
+class PayloadStyle(StrEnum):
+    """What a webhook carries: names alone, or the whole case as well."""
+
+    THIN = "thin"
+    FAT = "fat"
+
+
+class DeliveryState(StrEnum):
+    """How far a webhook has got. `dead`: given up; `skipped`: its endpoint was switched off."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+
+
+class ChargeKind(StrEnum):
+    """What the price of a token is made of."""
+
+    ITEM = "item"
+    TAX = "tax"
+    ROYALTY = "royalty"
+    PLATFORM_FEE = "platform_fee"
+    GAS = "gas"
+
+
+class CostBearer(StrEnum):
+    """Who pays in the end for a part of a refund."""
+
+    MERCHANT = "merchant"
+    CUSTOMER = "customer"
+    PLATFORM = "platform"
+    CREATOR = "creator"
+
+
+class RatePolicy(StrEnum):
+    """At which rate a refund in another currency is worth what was paid.
+
+    `lower` pays the lower value of the two, at purchase and now; `stable` pays what it was worth
+    in fiat at purchase, in a stable coin of that currency.
+    """
+
+    THEN = "then"
+    NOW = "now"
+    LOWER = "lower"
+    STABLE = "stable"
+
+
+class CreditState(StrEnum):
+    """What became of a lot of store credit."""
+
+    OPEN = "open"
+    SPENT = "spent"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class CreditHoldState(StrEnum):
+    """What became of credit that was set aside for a checkout."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"

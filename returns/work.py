@@ -95,6 +95,12 @@ def postpone(session: Session, item: Item, now: datetime, error: str) -> None:
     _settle(session, item, {"due_at": later, "lease_until": None, "last_error": error[:1000]})
 
 
+def look_again(session: Session, item: Item, at: datetime, why: str) -> None:
+    """Give a claimed row back until `at`: waiting is no failure, and is not counted as one."""
+    values = {"due_at": at, "attempts": 0, "lease_until": None, "last_error": why[:1000]}
+    _settle(session, item, values)
+
+
 def _settle(session: Session, item: Item, values: dict[str, Any]) -> None:
     table = type(item)
     statement = (

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from returns import ledger
+from returns import ledger, store_credit
 from returns.ids import token_asset
 from returns.ledger import Move
 from returns.tables import JournalEntry, Leg, Order, OrderLine, Payment, ReturnCase, ReturnLine
@@ -43,6 +43,8 @@ def withdraw_grant(session: Session, line: ReturnLine, now: datetime) -> None:
 def book(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """Book what a leg has done; a commit moves nothing and books nothing."""
     moves = _token_moves(session, line, leg.kind) + _money_moves(session, line, leg)
+    if leg.kind is LegKind.CREDIT:
+        _issue(session, line, leg, now)
     if moves:
         ledger.post(
             session,
@@ -57,6 +59,8 @@ def book(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
 def unbook(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
     """A reorg or a late failure undid a leg: reverse its newest booking, once."""
     _reverse_newest(session, line, leg.id, now)
+    if leg.kind is LegKind.CREDIT:
+        store_credit.undo_issue(session, leg.id, now)
 
 
 def book_reclaim(session: Session, line: ReturnLine, now: datetime) -> None:
@@ -109,10 +113,29 @@ def _money_moves(session: Session, line: ReturnLine, leg: Leg) -> list[Move]:
     if source is None:
         return []
     paid = [Move(source, ledger.REFUNDS_PAYABLE, leg.currency, leg.amount)]
-    if leg.kind is LegKind.CREDIT and line.remedy is Remedy.STORE_CREDIT and line.bonus:
+    if leg.kind is LegKind.CREDIT and _bonus(line, leg):
         # Apart from the refund: it is no money that came in, and has no ceiling there.
         paid.append(Move(source, ledger.REFUNDS_PAYABLE, leg.currency, line.bonus))
     return paid
+
+
+def _issue(session: Session, line: ReturnLine, leg: Leg, now: datetime) -> None:
+    """What a credit leg owes from now on can be spent."""
+    customer = _customer(session, line)
+    bonus, owner = _bonus(line, leg), line.merchant_id
+    store_credit.issue(
+        session, owner, customer, leg.currency, leg.amount, bonus, None, line.id, leg.id, now
+    )
+
+
+def _bonus(line: ReturnLine, leg: Leg) -> int:
+    """A bonus is for who chose credit, not for what was paid by a gift card."""
+    return line.bonus if line.remedy is Remedy.STORE_CREDIT and leg.part == 0 else 0
+
+
+def _customer(session: Session, line: ReturnLine) -> str:
+    order_id = session.get_one(ReturnCase, line.case_id).order_id
+    return session.get_one(Order, order_id).customer
 
 
 def _payer(session: Session, line: ReturnLine, leg: Leg) -> str | None:
@@ -124,7 +147,6 @@ def _payer(session: Session, line: ReturnLine, leg: Leg) -> str | None:
             paid = session.get_one(Payment, leg.payment_id)
             return ledger.processor_account(paid.processor)
         case LegKind.CREDIT:
-            order_id = session.get_one(ReturnCase, line.case_id).order_id
-            return ledger.credit_account(session.get_one(Order, order_id).customer)
+            return ledger.credit_account(_customer(session, line))
         case _:
             return None

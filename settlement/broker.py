@@ -24,11 +24,19 @@ from settlement.settings import Settings
 log = logging.getLogger(__name__)
 
 OUTBOX, INBOX, SWEEP = "undrop.outbox", "undrop.inbox", "undrop.sweep"
+SEAL, WEBHOOKS, RECONCILE = "undrop.seal", "undrop.webhooks", "undrop.reconcile"
 
 #: Queues by what waits in them: a worker takes from all, or from those named with `-Q`.
 MONEY, CHAIN, MESSAGES, MAINTENANCE = "money", "chain", "messages", "maintenance"
 #: Facts of processors come in with those of the chain.
-_QUEUE_OF = {OUTBOX: MONEY, INBOX: CHAIN, SWEEP: MAINTENANCE}
+_QUEUE_OF = {
+    OUTBOX: MONEY,
+    INBOX: CHAIN,
+    WEBHOOKS: MESSAGES,
+    SWEEP: MAINTENANCE,
+    SEAL: MAINTENANCE,
+    RECONCILE: MAINTENANCE,
+}
 
 
 class _FileChannel(filesystem.Channel):
@@ -67,6 +75,9 @@ def _write_at_once(file: Path, content: Any) -> None:
 #: Seconds between two wake-ups of each queue.
 _BEAT = 0.5
 _SWEEP = 30.0
+_HOUR = 3600.0
+#: Seconds that a comparison may take; everything else is over within a minute.
+LONG = 1800
 #: A wake-up that waited longer is of no use: a newer one follows it.
 _EXPIRES = 10
 
@@ -94,14 +105,17 @@ def make_celery(settings: Settings) -> Celery:
                 (OUTBOX, _BEAT),
                 (INBOX, _BEAT),
                 (SWEEP, _SWEEP),
+                (SEAL, _SWEEP),
+                (WEBHOOKS, _BEAT),
+                (RECONCILE, _HOUR),
             )
         },
     )
     if not settings.broker_url:
         app.conf.broker_transport_options = _file_broker(settings.home / "broker")
     elif settings.broker_url.startswith("redis"):
-        # A wake-up is over long before it would be given to somebody else.
-        app.conf.broker_transport_options = {"visibility_timeout": 10 * app.conf.task_time_limit}
+        # A task is over long before it would be given to somebody else.
+        app.conf.broker_transport_options = {"visibility_timeout": 2 * LONG}
     return app
 
 

@@ -32,7 +32,7 @@ def record(session: Session, processor: str, told: ProcessorDispute, now: dateti
     Raises `CurrencyUnknown` for one in another currency than the payment's: nobody can say how much
     of it is left then, so the fact waits for a person.
     """
-    payment = _payment(session, processor, told.charge)
+    payment = _payment(session, processor, {told.charge, told.payment})
     if payment is None:
         log.warning("processor.dispute_unknown dispute=%s", told.id)
         return
@@ -101,8 +101,10 @@ def book_payment(session: Session, leg: Leg, now: datetime) -> None:
     ledger.post(session, subject, "charged_back", leg.id, [paid], now)
 
 
-def _payment(session: Session, processor: str, charge: str) -> Payment | None:
-    query = select(Payment).where(Payment.processor == processor, Payment.reference == charge)
+def _payment(session: Session, processor: str, names: set[str]) -> Payment | None:
+    query = select(Payment).where(
+        Payment.processor == processor, col(Payment.reference).in_(names - {""})
+    )
     found = session.exec(query.limit(2)).all()
     # Two merchants with one reference: nobody can say whose it is.
     return found[0] if len(found) == 1 else None

@@ -19,6 +19,7 @@ from settlement import disputes, legs, refunds
 from settlement.guards import payout_obstacle
 from settlement.plans import Terms
 from settlement.processors.base import (
+    DISPUTED,
     Fact,
     Processor,
     ProcessorRefund,
@@ -40,7 +41,10 @@ class _Intent:
 
 
 #: How long asking a processor may take at the most: a look-up and a request, time-outs included.
-_ASKING = timedelta(seconds=30)
+_ASKING = timedelta(seconds=60)
+#: What takes its time by nature is looked at again after as long as it has waited by now, within
+#: these; webhooks are quicker.
+_SOONEST, _LATEST = timedelta(seconds=5), timedelta(hours=1)
 _OVER = (LegState.CONFIRMED, LegState.FINAL, LegState.FAILED, LegState.COMPENSATED)
 #: The processor has it, and has not said how it ended.
 _ON_ITS_WAY = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION)
@@ -56,7 +60,7 @@ def pay(
     try:
         refund = _ask(processor, intent)
     except RefundDeclined as declined:
-        _give_up(database, clock, terms, item, str(declined), declined.values.get("reason", ""))
+        _refused(database, clock, terms, item, intent, declined)
     except ProcessorUnavailable as silence:
         _leave_open(database, clock, item, str(silence))
     else:
@@ -104,11 +108,41 @@ def _claim(
         return _Intent(_request(session, line, leg), is_first=True, obstacle=None)
     if obstacle.passes:
         leg.error = obstacle.problem
-        work.postpone(session, item, now, obstacle.problem)
+        work.look_again(session, item, _later(leg, now), obstacle.problem)
     else:
         work.finish(session, item, now)
         legs.failed(session, leg.id, obstacle.problem, now)
     return None
+
+
+def _refused(
+    database: Database,
+    clock: Clock,
+    terms: Terms,
+    item: OutboxItem,
+    intent: _Intent,
+    declined: RefundDeclined,
+) -> None:
+    """Nothing was moved. A dispute passes; everything else ends this attempt."""
+    reason = str(declined.values.get("reason", ""))
+    if intent.is_first and reason in DISPUTED:
+        _wait(database, clock, item, str(declined))
+    else:
+        # Another way to pay is chosen only where no request can still be on its way.
+        _give_up(database, clock, terms, item, str(declined), reason if intent.is_first else "")
+
+
+def _wait(database: Database, clock: Clock, item: OutboxItem, problem: str) -> None:
+    now = clock()
+    with database.write() as session:
+        leg = locks.lock_leg(session, item.subject_id)
+        if leg.state is LegState.CLAIMED:
+            leg.state, leg.error, leg.updated_at = LegState.PLANNED, problem[:1000], now
+        work.look_again(session, item, _later(leg, now), problem)
+
+
+def _later(leg: Leg, now: datetime) -> datetime:
+    return now + min(_LATEST, max(_SOONEST, now - leg.created_at))
 
 
 def _give_up(
@@ -178,7 +212,7 @@ def _record(
             return
         if leg.state in (LegState.CLAIMED, LegState.UNKNOWN):
             leg.state = LegState.SENT
-        work.postpone(session, item, now, f"{refund.status.value} at the processor")
+        work.look_again(session, item, _later(leg, now), f"{refund.status.value} there")
 
 
 def receive(

@@ -25,9 +25,17 @@ from returns.errors import ModelInvalid, NotFound
 from returns.words import WatchKind
 from settlement.broker import make_celery, wake
 from settlement.plans import Terms
+from settlement.processors.bank import BankProcessor
 from settlement.processors.base import Processor
-from settlement.processors.sandbox import SandboxProcessor
+from settlement.processors.configured import configured
+from settlement.processors.ramp import RampProcessor
+from settlement.rates.sources import ChainFeeds, FixedRates, RateFile, Rates
+from settlement.rates.stored import used_quotes
 from settlement.settings import Settings, load_settings
+from settlement.webhooks_out.dispatch import Dispatcher
+from settlement.webhooks_out.postman import Postman
+from settlement.webhooks_out.sealing import Sealer
+from settlement.webhooks_out.targets import Targets
 from triage.model import Model
 from triage.reader import Reader
 
@@ -50,6 +58,12 @@ class Runtime:
     def client(self) -> ChainClient:
         """The node."""
         return ChainClient(self.settings.rpc_url)
+
+    @cached_property
+    def evidence_client(self) -> ChainClient:
+        """The node that reconciliation asks: the second one where there is one."""
+        witness = self.settings.witness_url
+        return ChainClient(witness) if witness else self.client
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -156,13 +170,35 @@ class Runtime:
     @cached_property
     def processors(self) -> dict[str, Processor]:
         """Payment processors by name."""
+        bank = BankProcessor(self.database, self.clock)
+        ramps = [] if self.settings.ramp_url is None else [self._ramp()]
+        named = [*configured(self.settings, self.clock), bank, *ramps]
+        return {one.name: one for one in named}
+
+    def _ramp(self) -> Processor:
         settings = self.settings
-        sandbox = SandboxProcessor(
-            settings.processor_url,
-            settings.processor_key.get_secret_value(),
-            settings.webhook_secret.get_secret_value(),
+        return RampProcessor(
+            str(settings.ramp_url),
+            settings.ramp_key.get_secret_value(),
+            settings.ramp_webhook_secret.get_secret_value(),
+            used_quotes(self.database),
+            settings.quote_slippage_bps,
         )
-        return {sandbox.name: sandbox}
+
+    @cached_property
+    def rates(self) -> Rates:
+        """Exchange rates: feeds before the file, and fixed ones for what neither covers."""
+        settings = self.settings
+        heartbeat = timedelta(seconds=settings.rates_heartbeat_seconds)
+        max_age = timedelta(seconds=settings.rates_file_seconds)
+        file = settings.rates_file
+        return Rates(
+            [
+                ChainFeeds(self.client, settings.rates_feeds, heartbeat),
+                *([RateFile(file, max_age)] if file else []),
+                FixedRates(settings.rates_fixed),
+            ]
+        )
 
     def processor(self, name: str) -> Processor:
         """One processor; raises `NotFound` for a name that is not configured."""
@@ -178,6 +214,21 @@ class Runtime:
         except (OSError, UnicodeDecodeError, ModelInvalid) as problem:
             log.warning("model.unavailable problem=%s", problem)
             return None
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals the secrets of webhook endpoints."""
+        return Sealer(self.settings.secret_key.get_secret_value())
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Where merchants' webhooks may go."""
+        return Targets(local=self.settings.webhook_private_targets)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """What sends webhooks from this process."""
+        return Dispatcher(self.database, self.clock, Postman(self.targets, self.clock), self.sealer)
 
     @cached_property
     def _celery(self) -> Celery:
@@ -200,4 +251,6 @@ class Runtime:
         """Give connections back."""
         if "indexer" in vars(self):
             self.indexer.close()
+        if "dispatcher" in vars(self):
+            self.dispatcher.close()
         self.database.close()

@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from chain.addresses import parse_address
 from chain.local import anvil_addresses
 from chain.relay.fees import call_ceiling
 from chain.relay.parts import RelayPolicy
 from chain.signers import LocalSigner
-from returns.errors import SettingsInvalid
+from returns.errors import SettingsInvalid, UndropError
+from settlement.processor_settings import ProcessorSettings
+from settlement.rates.base import read_pair, read_rate
 
 _S = TypeVar("_S", bound=BaseSettings)
 
@@ -30,7 +33,33 @@ def _address(url: str) -> str:
     return url
 
 
+def _pair(text: str) -> str:
+    try:
+        read_pair(text)
+    except UndropError as refusal:
+        raise ValueError(str(refusal)) from None
+    return text
+
+
+def _rate(text: str) -> str:
+    try:
+        read_rate(text)
+    except UndropError as refusal:
+        raise ValueError(str(refusal)) from None
+    return text
+
+
+def _contract(text: str) -> str:
+    try:
+        return parse_address(text)
+    except UndropError:
+        raise ValueError("must be the address of a contract") from None
+
+
 Address = Annotated[str, AfterValidator(_address)]
+Pair = Annotated[str, AfterValidator(_pair)]
+FixedRate = Annotated[str, AfterValidator(_rate)]
+FeedAddress = Annotated[str, AfterValidator(_contract)]
 ChainId = Annotated[int, Field(ge=1, lt=2**63)]
 Wei = Annotated[int, Field(ge=0)]
 
@@ -128,7 +157,7 @@ class RelaySettings(ChainSettings):
         )
 
 
-class Settings(RelaySettings):
+class Settings(ProcessorSettings, RelaySettings):
     """Everything that differs between a laptop and a cluster."""
 
     database_url: str = Field(default="", description="empty: SQLite in the home folder")
@@ -161,11 +190,50 @@ class Settings(RelaySettings):
         description="shared with the processor (Standard Webhooks form)",
     )
 
+    webhook_private_targets: bool = Field(
+        default=False, description="merchants' webhooks may go to this machine: local use only"
+    )
+
+    ramp_url: Address | None = Field(
+        default=None, description="an on- and off-ramp, for refunds in another currency"
+    )
+    ramp_key: SecretStr = SecretStr(_LOCAL_SECRET)
+    ramp_webhook_secret: SecretStr = Field(
+        default=SecretStr("whsec_bG9jYWwtb25seS1sb2NhbC1vbmx5LWxvY2FsLW9ubHk="),
+        description="shared with the ramp (Standard Webhooks form)",
+    )
+    rates_feeds: dict[Pair, FeedAddress] = Field(
+        default_factory=dict, description="feeds on chain by pair, such as ETH/USD"
+    )
+    rates_heartbeat_seconds: int = Field(
+        default=3_600, ge=1, description="feeds answer at least so often"
+    )
+    rates_file: Path | None = Field(
+        default=None, description="observations: pair, rate, observed_at"
+    )
+    rates_file_seconds: int = Field(
+        default=86_400, ge=1, description="how old an observation may be"
+    )
+    rates_fixed: dict[Pair, FixedRate] = Field(default_factory=dict, description="rates by pair")
+    quote_seconds: int = Field(default=120, ge=1, description="how long a quote holds")
+    quote_slippage_bps: int = Field(
+        default=100, ge=0, le=10_000, description="hundredths of a percent that a quote may move"
+    )
+
     signature_seconds: int = Field(default=86_400, description="time to sign an authorization")
     reclaim_seconds: int = Field(default=7 * 86_400, description="first reclaim date")
     commit_seconds: int = Field(default=30 * 86_400, description="reclaim date once committed")
     processor_worst_case_seconds: int = Field(default=5 * 86_400)
     lease_seconds: int = Field(default=10, ge=1)
+    reconcile_patience_seconds: int = Field(
+        default=3_600, ge=0, description="how long an effect may be under way"
+    )
+    reconcile_late_hours: int = Field(
+        default=24, ge=0, description="how much later another side may show what the books say"
+    )
+    reconcile_tolerance: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="minor units by which a processor may round, by currency"
+    )
 
     @model_validator(mode="after")
     def _is_final_last(self) -> Self:
@@ -180,12 +248,21 @@ class Settings(RelaySettings):
         return self
 
     @model_validator(mode="after")
+    def _keeps_webhooks_out(self) -> Self:
+        if self.webhook_private_targets and self.environment != "local":
+            raise ValueError("UNDROP_WEBHOOK_PRIVATE_TARGETS is for local use only")
+        return self
+
+    @model_validator(mode="after")
     def _refuse_local_secrets(self) -> Self:
         if self.environment == "local":
             return self
-        money = () if self.relay_alone else ("processor_key", "webhook_secret")
+        self.refuse_trials()
+        is_alone = self.relay_alone or self.has_real_processors
+        money = () if is_alone else ("processor_key", "webhook_secret")
         keys = () if self.signers else ("operator_key",)
-        for name in ("secret_key", *money, *keys):
+        ramp = ("ramp_key", "ramp_webhook_secret") if self.ramp_url else ()
+        for name in ("secret_key", *money, *ramp, *keys):
             secret: SecretStr = getattr(self, name)
             default = type(self).model_fields[name].default
             if len(secret.get_secret_value()) < 16 or secret == default:
@@ -195,6 +272,12 @@ class Settings(RelaySettings):
             if key and LocalSigner(key).address in anvil_addresses():
                 raise ValueError(f"UNDROP_{name.upper()} is one of Anvil's public keys")
         return self
+
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether the sandbox processor pays: in local use, or where it was given a key."""
+        secret = type(self).model_fields["processor_key"].default
+        return self.environment == "local" or self.processor_key != secret
 
     @cached_property
     def database(self) -> str:

@@ -12,8 +12,17 @@ from typing import Any
 from celery.signals import setup_logging
 
 from settlement import janitor
-from settlement.broker import INBOX, OUTBOX, SWEEP, make_celery
-from settlement.commands import cases, reviews
+from settlement.broker import (
+    INBOX,
+    LONG,
+    OUTBOX,
+    RECONCILE,
+    SEAL,
+    SWEEP,
+    WEBHOOKS,
+    make_celery,
+)
+from settlement.commands import cases, ledger, reconciliation, reviews, store_credit
 from settlement.drain import drain_inbox, drain_outbox
 from settlement.runtime import Runtime
 from settlement.settings import load_settings
@@ -53,3 +62,22 @@ def sweep() -> None:
     cases.expire(runtime)
     reviews.recall(runtime)
     janitor.ask_again(runtime.database, runtime.clock)
+    store_credit.expire(runtime)
+
+
+@celery.task(name=SEAL)
+def seal() -> None:
+    """Chain what was booked since the last time."""
+    ledger.seal(runtime)
+
+
+@celery.task(name=RECONCILE, soft_time_limit=LONG, time_limit=LONG + 60)
+def reconcile() -> None:
+    """Compare what is new, merchant by merchant: they share processors and chain."""
+    reconciliation.reconcile_all(runtime)
+
+
+@celery.task(name=WEBHOOKS)
+def webhooks(row_id: str | None = None) -> None:  # noqa: ARG001  (says only who asked)
+    """Tell merchants what happened."""
+    runtime.dispatcher.run()

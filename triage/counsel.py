@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from triage.facts import Facts
 from triage.features import features
@@ -12,8 +13,7 @@ from triage.reader import Reader, Reading
 from triage.rule_score import RuleScore, rule_score
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What was said about one line. None: there was nobody to ask, or nothing to read."""
 
     score: Score | None
@@ -47,14 +47,14 @@ class Counsel:
         """Ask about many at once: the same answers, to the bit, several times as fast."""
         scores: Sequence[Score | None] = [None] * len(lines)
         if self.model is not None:
-            scores = self.model.score_many([features(facts) for facts in lines])
+            scores = self.model.score_lines(lines)
         # Texts repeat themselves: a button offers them, and people send one again.
         readings: dict[str, Reading | None] = dict.fromkeys(facts.message for facts in lines)
         if self.reader is not None:
             readings = dict(zip(readings, self.reader.read_many(readings), strict=True))
         return [
-            Advice(score, rule_score(facts), readings[facts.message] if facts.message else None)
-            for facts, score in zip(lines, scores, strict=True)
+            Advice(score, points, readings[facts.message] if facts.message else None)
+            for facts, score, points in zip(lines, scores, map(rule_score, lines), strict=True)
         ]
 
     def _reading(self, facts: Facts) -> Reading | None:

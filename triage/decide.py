@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from returns.words import Disposition, Remedy, Verdict
 from triage.alternatives import alternatives_of
@@ -12,11 +12,10 @@ from triage.counsel import Advice, Counsel
 from triage.explanation import explain
 from triage.facts import Facts
 from triage.hits import Ground, RuleHit, review, verdict_of
-from triage.model import Model, Score
+from triage.model import Model
 from triage.outcome import Outcome, refusal_of
 from triage.reader import Reader, Reading
 from triage.risk import risk_hits
-from triage.rule_score import RuleScore
 from triage.rules import evaluate
 from triage.schema import Policy
 from triage.situation import Situation, situation_of
@@ -25,8 +24,7 @@ from triage.situation import Situation, situation_of
 ENGINE = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided about one line, and all that it was decided on.
 
     `amount` and `bonus` (store credit on top) are in minor units of `currency`. On approval remedy,
@@ -78,8 +76,8 @@ class Decision:
                 "bonus": str(self.bonus),
                 "deductions": {name: str(minor) for name, minor in self.deductions.items()},
                 "hits": [_fields(hit) for hit in self.hits],
-                "score": None if self.advice.score is None else _fields(self.advice.score),
-                "points": _fields(self.advice.points),
+                "score": None if self.advice.score is None else self.advice.score.body(),
+                "points": self.advice.points._asdict(),
                 "reading": None if self.advice.reading is None else _fields(self.advice.reading),
                 "facts_hash": self.facts.facts_hash,
             }
@@ -104,7 +102,7 @@ _PLAIN = (
 )
 
 
-def _fields(part: RuleHit | Score | RuleScore | Reading) -> dict[str, object]:
+def _fields(part: RuleHit | Reading) -> dict[str, object]:
     """The fields of a part by name; `dataclasses.asdict` would copy all that is in them."""
     return {name: getattr(part, name) for name in part.__slots__}
 
@@ -137,9 +135,11 @@ def decide_advised(facts: Facts, policy: Policy, counsel: Counsel, advice: Advic
     """Gate, risk, gate again, with the advice at hand."""
     case = situation_of(policy, facts)
     hits = evaluate(case)
-    if verdict_of(hits) is not Verdict.DENY:
+    verdict = verdict_of(hits)
+    if verdict is not Verdict.DENY:
         hits += risk_hits(case, advice)
-    outcome = _outcome(case, verdict_of(hits))
+        verdict = verdict_of(hits)
+    outcome = _outcome(case, verdict)
     refusal = refusal_of(case, outcome)
     if refusal is not None:
         hits.append(_outside(refusal))

@@ -8,7 +8,7 @@ the facts are, so that it can be put into bins, stored and compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -73,6 +73,13 @@ def features(facts: Facts) -> dict[str, float | None]:
     for name, of in _OTHERS:
         found[name] = of(facts)
     return found
+
+
+def column(name: str, lines: Iterable[Facts]) -> Iterator[float | None]:
+    """Return one feature of many lines, in their order: what `features` gives of each."""
+    if name in _COUNTED:
+        return map(_LOG2.__getitem__, map(attrgetter(name), lines))
+    return map(_OF[name], lines)
 
 
 def _days(start: datetime | None, end: datetime) -> float | None:
@@ -343,3 +350,4 @@ SIGNS = {feature.name: feature.sign for feature in FEATURES}
 _COUNTED = tuple(feature.name for feature in FEATURES if feature.unit == _COUNT)
 _COUNTS = attrgetter(*_COUNTED)
 _OTHERS = tuple((one.name, one.of) for one in FEATURES if one.unit != _COUNT)
+_OF = {feature.name: feature.of for feature in FEATURES}

@@ -6,19 +6,18 @@ pass is refunded by unused time, which is rounded down as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from returns.words import Remedy
 from triage.facts import Facts
-from triage.terms import Bearer, Fees, Terms
+from triage.terms import Bearer, Terms
 
 _BPS = 10_000
 _NOTHING = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """Minor units of the facts' currency. `amount` = asked less deductions, never below zero.
 
     `unknown` names the facts that were needed and missing; nothing is deducted for them, and a
@@ -33,7 +32,7 @@ class Offer:
 
 def offer_of(terms: Terms, facts: Facts, *, whole: bool) -> Offer:
     """Calculate the offer; `whole`: by statutory right, to which no deduction applies."""
-    if whole or (not terms.prorate and _is_free(terms.fees)):
+    if whole or (not terms.prorate and terms.fees.are_none):
         return Offer(facts.requested, _bonus(terms, facts, facts.requested), {}, ())
     unknown: list[str] = []
     used = _used_up(facts, unknown) if terms.prorate else 0
@@ -41,11 +40,6 @@ def offer_of(terms: Terms, facts: Facts, *, whole: bool) -> Offer:
     amount = max(0, facts.requested - sum(deductions.values()))
     kept = {name: minor for name, minor in deductions.items() if minor}
     return Offer(amount, _bonus(terms, facts, amount), kept, tuple(unknown))
-
-
-def _is_free(fees: Fees) -> bool:
-    bearers = (fees.gas, fees.royalty, fees.platform_fee)
-    return fees.restocking_bps == 0 and Bearer.CUSTOMER not in bearers
 
 
 def _bonus(terms: Terms, facts: Facts, amount: int) -> int:

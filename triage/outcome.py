@@ -6,16 +6,24 @@ that is wrong or left out does not let money go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import NamedTuple
 
 from returns.words import ALLOWED_PAIRS, Disposition, Remedy, Verdict
+from triage.facts import Facts
 from triage.situation import Situation
 from triage.terms import Since
 
+_BEGINS: dict[Since, Callable[[Facts], datetime | None]] = {
+    Since.PURCHASE: attrgetter("purchased_at"),
+    Since.DELIVERY: attrgetter("delivered_at"),
+    Since.REVEAL: attrgetter("revealed_at"),
+}
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+
+class Outcome(NamedTuple):
     """What a line would get; amounts in minor units of its currency."""
 
     verdict: Verdict
@@ -60,11 +68,9 @@ def _beyond_terms(case: Situation, outcome: Outcome) -> str | None:
 
 def _is_late(case: Situation, remedy: Remedy) -> bool:
     facts, terms = case.facts, case.terms
-    begun = {
-        Since.PURCHASE: facts.purchased_at,
-        Since.DELIVERY: facts.delivered_at,
-        Since.REVEAL: facts.revealed_at,
-    }[terms.window_from]
+    begun = _BEGINS[terms.window_from](facts)
     if begun is None:
         return not (terms.window_from is Since.REVEAL and facts.revealed is False)
-    return facts.requested_at > begun + timedelta(days=terms.windows.get(remedy, terms.window_days))
+    days = terms.windows.get(remedy, terms.window_days)
+    gone_by = facts.requested_at - begun
+    return gone_by.days >= days and gone_by > timedelta(days=days)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from returns.money import Money
@@ -12,6 +12,7 @@ from triage.hits import Ground, RuleHit, hit, review
 from triage.model import Score
 from triage.reader import Reading
 from triage.reasons import bucket_of
+from triage.rule_score import RuleScore
 from triage.situation import Situation
 
 _MILLION = 10**6
@@ -30,7 +31,7 @@ def risk_hits(case: Situation, advice: Advice) -> list[RuleHit]:
     scored = [] if advice.score is None else _of_score(case, advice.score)
     if scored and case.policy.risk.model == SHADOW:
         scored = [replace(one, set_aside=SHADOW) for one in scored]
-    scored += _of_points(case, advice)
+    scored += _of_points(case, advice.points)
     if scored and any(name.startswith("allow/") for name in case.facts.on_lists or ()):
         scored = [replace(one, set_aside=one.set_aside or ALLOWED) for one in scored]
     return scored if advice.reading is None else [*scored, *_of_reading(case, advice.reading)]
@@ -83,13 +84,14 @@ def _loss_expected(case: Situation, score: Score) -> Iterator[RuleHit]:
         )
 
 
-def _of_points(case: Situation, advice: Advice) -> Iterator[RuleHit]:
+def _of_points(case: Situation, score: RuleScore) -> Sequence[RuleHit]:
     """From 100 on nobody is looked at for points alone: that is how a policy switches them off."""
-    points, limit = advice.points.points, case.policy.risk.score_from
-    if limit <= points and limit < 100:
-        sentence = "The rule score {points} is at or above {limit}: {parts}."
-        parts = ", ".join(advice.points.parts)
-        yield review("score_high", sentence, Ground.RISK, points=points, limit=limit, parts=parts)
+    points, limit = score.points, case.policy.risk.score_from
+    if points < limit or limit >= 100:
+        return ()
+    sentence = "The rule score {points} is at or above {limit}: {parts}."
+    parts = ", ".join(score.parts)
+    return (review("score_high", sentence, Ground.RISK, points=points, limit=limit, parts=parts),)
 
 
 def _of_reading(case: Situation, reading: Reading) -> Iterator[RuleHit]:

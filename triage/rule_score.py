@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from triage.facts import Facts
 
@@ -29,8 +30,7 @@ class Factor:
     of: Points
 
 
-@dataclass(frozen=True, slots=True)
-class RuleScore:
+class RuleScore(NamedTuple):
     """`points` is the sum of `parts`, at most 100; `parts` names what gave any.
 
     `known`, 0 to 1, is the share of the table, by its points, that could be looked at.
@@ -52,7 +52,7 @@ def rule_score(facts: Facts) -> RuleScore:
             if points:
                 parts[name] = points
                 total += points
-    return RuleScore(min(MOST, total), parts, round(known / _ALL, 4))
+    return RuleScore(min(MOST, total), parts, _SHARES[known])
 
 
 def _by_count(fact: str, *steps: int) -> Points:
@@ -196,3 +196,5 @@ FACTORS: tuple[Factor, ...] = (
 
 _ROWS = tuple((factor.name, factor.most, factor.of) for factor in FACTORS)
 _ALL = sum(factor.most for factor in FACTORS)
+#: To 4 decimals, by the points that could be looked at.
+_SHARES = [round(known / _ALL, 4) for known in range(_ALL + 1)]

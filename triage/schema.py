@@ -59,6 +59,10 @@ ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")]
 
 
+#: What facts call the returns of each.
+_RETURNS = {"customer": "returns", "wallet": "wallet_returns", "cluster": "cluster_returns"}
+
+
 class Limit(Part):
     """At most so many earlier ones within so many days; what is asked for comes on top."""
 
@@ -77,6 +81,12 @@ class Limit(Part):
         if self.what == "goodwill" and self.of != "customer":
             raise ValueError("goodwill is counted by customer")
         return self
+
+    @cached_property
+    def fact(self) -> str:
+        """The name of the fact that holds the number."""
+        whose = "goodwill" if self.what == "goodwill" else _RETURNS[self.of]
+        return f"{whose}_{self.days}d"
 
 
 class Costs(Part):

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from returns.money import MAX_AMOUNT, Money
 from triage.facts import Facts
 from triage.offer import Offer, offer_of
 from triage.rights import Right, right_of
 from triage.schema import Policy
-from triage.terms import Terms
+from triage.terms import Since, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Facts, the terms that bind them, the right they may rest on, and what would be paid."""
+    """Facts, the terms that bind them, the right they may rest on, and what would be paid.
+
+    `since` is when the window began to run; None: unknown, or not yet.
+    """
 
     policy: Policy
     facts: Facts
     terms: Terms
     right: Right | None
     offer: Offer
+    since: datetime | None
 
     @property
     def payout(self) -> int:
@@ -38,4 +43,13 @@ def situation_of(policy: Policy, facts: Facts) -> Situation:
     terms = policy.for_line(facts.collection, facts.channel)
     right = right_of(facts)
     by_right = right is not None and right.proven
-    return Situation(policy, facts, terms, right, offer_of(terms, facts, whole=by_right))
+    offer = offer_of(terms, facts, whole=by_right)
+    return Situation(policy, facts, terms, right, offer, _since(terms, facts))
+
+
+def _since(terms: Terms, facts: Facts) -> datetime | None:
+    if terms.window_from is Since.DELIVERY:
+        return facts.delivered_at
+    if terms.window_from is Since.REVEAL:
+        return facts.revealed_at
+    return facts.purchased_at

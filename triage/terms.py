@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -128,6 +129,12 @@ class Fees(Part):
     platform_fee: Bearer = Bearer.MERCHANT
     #: Of what is asked for; rounded down, in the customer's favour.
     restocking_bps: Bps = 0
+
+    @cached_property
+    def are_none(self) -> bool:
+        """Whether nothing is taken off."""
+        bearers = (self.gas, self.royalty, self.platform_fee)
+        return self.restocking_bps == 0 and Bearer.CUSTOMER not in bearers
 
 
 class Terms(Part):

@@ -1,11 +1,20 @@
 """Every table, by what changes together. Importing this package fills the metadata."""
 
+from returns.tables.banking import (
+    BankAccount,
+    BankFile,
+    BankMovement,
+    BankStatusFile,
+    BankTransfer,
+    PayeeAccount,
+)
 from returns.tables.books import (
     AuditRow,
     Event,
     IdempotencyRecord,
     InboxItem,
     JournalEntry,
+    LedgerSeal,
     OutboxItem,
     Posting,
 )
@@ -19,6 +28,8 @@ from returns.tables.chain import (
     TokenTransfer,
     WatchedContract,
 )
+from returns.tables.charges import OrderCharge
+from returns.tables.credits import CreditHold, CreditLot, CreditUse
 from returns.tables.lists import ListEntry, ListImport
 from returns.tables.orders import (
     ApiKey,
@@ -30,7 +41,18 @@ from returns.tables.orders import (
     PolicyActivation,
     PolicyRow,
 )
-from returns.tables.reconciliation import Break, ReconciliationRun
+from returns.tables.quotes import RateQuote
+from returns.tables.reconciliation import (
+    Break,
+    ChainEffect,
+    ProcessorMovementRow,
+    ProcessorRefundRow,
+    ReconciliationRun,
+    ReconCursor,
+    ReconItem,
+    ReconSide,
+    ReportFile,
+)
 from returns.tables.relay import (
     GasDay,
     Lane,
@@ -41,16 +63,26 @@ from returns.tables.relay import (
 )
 from returns.tables.reviews import Appeal, Evidence, Proposal, ReviewLabel
 from returns.tables.signals import Signal
+from returns.tables.webhooks import WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 __all__ = [
     "ApiKey",
     "Appeal",
     "AuditRow",
     "Authorization",
+    "BankAccount",
+    "BankFile",
+    "BankMovement",
+    "BankStatusFile",
+    "BankTransfer",
     "Block",
     "Break",
     "Chain",
+    "ChainEffect",
     "ChainEvent",
+    "CreditHold",
+    "CreditLot",
+    "CreditUse",
     "DecisionRow",
     "Dispute",
     "Event",
@@ -63,27 +95,40 @@ __all__ = [
     "IndexScan",
     "JournalEntry",
     "Lane",
+    "LedgerSeal",
     "Leg",
     "ListEntry",
     "ListImport",
     "Merchant",
     "Order",
+    "OrderCharge",
     "OrderLine",
     "OutboxItem",
+    "PayeeAccount",
     "Payment",
     "PolicyActivation",
     "PolicyRow",
     "Posting",
+    "ProcessorMovementRow",
+    "ProcessorRefundRow",
     "Proposal",
+    "RateQuote",
+    "ReconCursor",
+    "ReconItem",
+    "ReconSide",
     "ReconciliationRun",
     "RelayAttempt",
     "RelayRule",
     "RelaySlot",
     "RelayTransaction",
+    "ReportFile",
     "ReturnCase",
     "ReturnLine",
     "ReviewLabel",
     "Signal",
     "TokenTransfer",
     "WatchedContract",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

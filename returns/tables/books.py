@@ -9,32 +9,67 @@ from sqlmodel import Field, SQLModel
 from returns.columns import Uint256, UtcTime
 from returns.ids import new_id
 
+_UNPLACED = sa.text("position IS NULL")
+_PLACED = sa.text("position IS NOT NULL")
+
 
 class JournalEntry(SQLModel, table=True):
     """One booking; its postings sum to zero per asset. Corrected by a reversal, never changed."""
 
     __tablename__ = "journal_entry"
-    __table_args__ = (sa.UniqueConstraint("subject_id", "kind", "cause"),)
+    __table_args__ = (
+        sa.UniqueConstraint("subject_id", "kind", "cause"),
+        sa.Index("ix_journal_entry_merchant_id_booked_at", "merchant_id", "booked_at"),
+        # What waits for its seal is found without a look at what has one.
+        sa.Index(
+            "ix_journal_entry_unsealed",
+            "merchant_id",
+            "id",
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
+        ),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    merchant_id: UUID = Field(foreign_key="merchant.id", index=True)
+    merchant_id: UUID = Field(foreign_key="merchant.id")
     subject_id: UUID = Field(description="what it is about: the line, or a credit, or a dispute")
-    line_id: UUID | None = Field(default=None, foreign_key="return_line.id")
+    line_id: UUID | None = Field(default=None, foreign_key="return_line.id", index=True)
     kind: str = Field(max_length=32)
     cause: UUID = Field(description="the leg or decision that it books: books once")
     booked_at: datetime = Field(sa_type=UtcTime)
+    sealed: bool = Field(default=False, description="a hint for the sealer; proves nothing")
 
 
 class Posting(SQLModel, table=True):
     """One side of an entry, in minor units of an asset (currency code, or CAIP-19 of a token)."""
 
-    __table_args__ = (sa.CheckConstraint("side in ('debit', 'credit')", name="side"),)
+    __table_args__ = (
+        sa.CheckConstraint("side in ('debit', 'credit')", name="side"),
+        sa.Index("ix_posting_merchant_id_account", "merchant_id", "account"),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     entry_id: UUID = Field(foreign_key="journal_entry.id", index=True)
-    account: str = Field(max_length=200, index=True)
+    account: str = Field(max_length=200)
     asset: str = Field(max_length=200)
     side: str = Field(max_length=6)
     amount: int = Field(sa_type=Uint256)
+
+
+class LedgerSeal(SQLModel, table=True):
+    """A link of a merchant's chain of hashes; what it covers is in `returns.sealing`.
+
+    `entry_id` is no foreign key: the seal must outlive an entry that somebody removes, to tell.
+    """
+
+    __tablename__ = "ledger_seal"
+    merchant_id: UUID = Field(foreign_key="merchant.id", primary_key=True)
+    number: int = Field(sa_type=sa.BigInteger, primary_key=True, description="from 1, no gaps")
+    entry_id: UUID = Field(unique=True)
+    postings: int = Field(description="how many the entry had")
+    content_hash: str = Field(max_length=64, description="SHA-256 of entry and postings")
+    previous_hash: str = Field(max_length=64)
+    sealed_at: datetime = Field(sa_type=UtcTime)
+    hash: str = Field(max_length=64, description="SHA-256 of everything above but the merchant")
 
 
 class IdempotencyRecord(SQLModel, table=True):
@@ -106,9 +141,23 @@ class AuditRow(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """Exactly one for each state change, numbered without gaps within its case."""
+    """Exactly one for each state change, numbered without gaps within its case.
 
-    __table_args__ = (sa.UniqueConstraint("case_id", "sequence"),)
+    Ids are not in the order of commits. `position` is: it is given afterwards, by one at a time.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("case_id", "sequence"),
+        sa.Index("ix_event_unplaced", "id", postgresql_where=_UNPLACED, sqlite_where=_UNPLACED),
+        sa.Index(
+            "uq_event_position",
+            "merchant_id",
+            "position",
+            unique=True,
+            postgresql_where=_PLACED,
+            sqlite_where=_PLACED,
+        ),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     case_id: UUID = Field(foreign_key="return_case.id")
@@ -117,3 +166,8 @@ class Event(SQLModel, table=True):
     kind: str = Field(max_length=64)
     payload: str
     at: datetime = Field(sa_type=UtcTime)
+    position: int | None = Field(
+        default=None,
+        sa_type=sa.BigInteger,
+        description="without gaps among the merchant's events; null: not fanned out yet",
+    )

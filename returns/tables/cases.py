@@ -113,7 +113,12 @@ class Authorization(SQLModel, table=True):
 class Leg(SQLModel, table=True):
     """One external effect. The row exists before the effect; its id is the idempotency key."""
 
-    __table_args__ = (sa.UniqueConstraint("line_id", "kind", "part", "attempt"),)
+    __table_args__ = (
+        sa.UniqueConstraint("line_id", "kind", "part", "attempt"),
+        # What reconciliation finds a leg by: what is new, and what a processor calls it.
+        sa.Index("ix_leg_merchant_id_updated_at", "merchant_id", "updated_at"),
+        sa.Index("ix_leg_reference", "reference"),
+    )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     merchant_id: UUID = Field(foreign_key="merchant.id")
     line_id: UUID = Field(foreign_key="return_line.id", index=True)

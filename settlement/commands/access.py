@@ -26,17 +26,26 @@ SCOPES = (
     "reviews:read",
     "reviews:write",
     "reconciliation:read",
+    "reconciliation:write",
     "console:read",
     "relay:read",
     "relay:write",
     "policies:read",
     "policies:write",
+    "webhooks:read",
+    "webhooks:write",
+    "events:read",
+    "payees:read",
+    "ledger:read",
+    "credits:read",
+    "credits:spend",
 )
 #: About lanes and queues, which belong to no merchant: only for who runs the installation, and
 #: given by name.
 OPERATOR_SCOPES = ("relay:admin", "work:admin")
-#: To confirm approvals above the limit of one person: only for whom it is given by name.
-SENIOR_SCOPES = ("reviews:above",)
+#: To confirm approvals above the limit of one person, to issue credit that nobody returned anything
+#: for, to say where a customer's money goes: only for whom they are given by name.
+SENIOR_SCOPES = ("reviews:above", "credits:write", "payees:write")
 #: What the holder of a client token may do, with its one order.
 _CLIENT_SCOPES = frozenset({"returns:read", "returns:write"})
 _CLIENT_TOKEN_LIFE = timedelta(minutes=30)

@@ -106,7 +106,10 @@ def decide_facts(runtime: Runtime, desk: Desk, body: bytes) -> Opinion:
 
 
 def store(runtime: Runtime, opinions: Sequence[Opinion]) -> None:
-    """Keep decisions with their facts, all in one transaction: to be shown and made again."""
+    """Keep decisions with their facts, all in one transaction, as a record of what was said.
+
+    They belong to no case: `replay` goes by case and does not make them again.
+    """
     rows = [
         {
             "id": one.id,

@@ -55,13 +55,17 @@ class ProcessorRefund:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorDispute:
-    """A chargeback as the processor tells it."""
+    """A chargeback as the processor tells it.
+
+    `payment` is another name of the charge, where the processor has two (Stripe's payment intent).
+    """
 
     id: str
     charge: str
     amount: int
     currency: str
     status: DisputeStatus
+    payment: str = ""
 
     def to_payload(self) -> dict[str, str]:
         """As inbox rows carry it."""
@@ -71,7 +75,8 @@ class ProcessorDispute:
     def from_payload(cls, told: Mapping[str, str]) -> ProcessorDispute:
         """Read it back."""
         texts = {name: told[name] for name in ("id", "charge", "currency")}
-        return cls(**texts, amount=int(told["amount"]), status=DisputeStatus(told["status"]))
+        status, payment = DisputeStatus(told["status"]), told.get("payment", "")
+        return cls(**texts, amount=int(told["amount"]), status=status, payment=payment)
 
 
 #: What a webhook can tell.
@@ -97,6 +102,10 @@ class Movement:
 _METHOD_GONE = frozenset(
     {"expired_or_canceled_card", "lost_or_stolen_card", "AC01", "AC04", "AC06", "AC13"}
 )
+
+
+#: Why a refund is declined for the time being: the customer's bank has the money.
+DISPUTED = frozenset({"charge_disputed"})
 
 
 def is_method_gone(reason: str) -> bool:

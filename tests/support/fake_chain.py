@@ -135,14 +135,18 @@ class FakeChain:
         self._answer()
         blocks = [block for block in self.blocks if first <= block.number <= last]
         if address == self.deployment.escrow:
-            facts = [(block, name, args) for block in blocks for _, name, args in block.facts]
-            return [_log(block, "ReturnEscrow", name, args) for block, name, args in facts]
+            return [
+                _log(block, index, "ReturnEscrow", name, args)
+                for block in blocks
+                for index, (_, name, args) in enumerate(block.facts)
+            ]
         return [
-            _log(block, "ReturnableNFT", "Transfer", {"from": f, "to": to, "tokenId": token})
+            _log(block, len(block.facts) + index, "ReturnableNFT", "Transfer",
+                 {"from": f, "to": to, "tokenId": token})
             for block in blocks
-            for collection, token, f, to in block.transfers
+            for index, (collection, token, f, to) in enumerate(block.transfers)
             if collection == address
-        ]
+        ]  # fmt: skip
 
     def eth_call(self, to: str, data: bytes, block_hash: str | None = None) -> bytes:
         at = "latest" if block_hash is None else {"blockHash": block_hash}
@@ -207,7 +211,9 @@ def _word(address: str) -> str:
     return "00" * 12 + address[2:]
 
 
-def _log(block: FakeBlock, contract: str, name: str, args: dict[str, Any]) -> dict[str, Any]:
+def _log(
+    block: FakeBlock, index: int, contract: str, name: str, args: dict[str, Any]
+) -> dict[str, Any]:
     """The raw log of an event, as a node would give it."""
     item = next(i for i in artifact(contract)["abi"] if i["type"] == "event" and i["name"] == name)
     inputs = [
@@ -219,6 +225,8 @@ def _log(block: FakeBlock, contract: str, name: str, args: dict[str, Any]) -> di
         "topics": ["0x" + keccak(text=signature_of(item)).hex(), *indexed],
         "data": "0x" + encode([k for k, _ in plain], [v for _, v in plain]).hex(),
         "blockHash": block.hash,
+        "blockNumber": hex(block.number),
+        "logIndex": hex(index),
     }
 
 

@@ -19,15 +19,18 @@ FOLDERS = ("api", "chain", "custody", "returns", "settlement", "triage")
 #: Processes that keep time for themselves: no rule of the product reads their clocks.
 OWN_TIME = {
     "api/cli.py": "pauses between looks, and how long an import took",
+    "api/events.py": "how long a stream lasts, and when it last said something",
     "api/metrics.py": "how long a request took",
     "api/sandbox_processor.py": "another company's process",
     "api/supervisor.py": "waits for its children",
     "chain/account.py": "waits for receipts of deployments",
+    "settlement/webhooks_out/road.py": "how long one request may take in all",
 }
 #: Tables that belong to no merchant: the tenant itself, and facts of a chain and its keys.
 OF_NO_MERCHANT = {
     "merchant", "chain", "block", "chain_event", "token_transfer", "index_scan", "index_gap",
     "lane", "relay_slot", "relay_attempt",
+    "recon_side", "recon_refund", "recon_movement", "recon_effect",
 }  # fmt: skip
 #: Words of network calls that must not stand within a transaction.
 NETWORK = {"client", "processor", "_client", "_http", "_signer", "httpx"}

@@ -8,25 +8,13 @@ from triage.hits import RuleHit, hit, review
 from triage.schema import Limit
 from triage.situation import Situation
 
-_PREFIX = {"customer": "returns", "wallet": "wallet_returns", "cluster": "cluster_returns"}
-#: The fact that holds the number, by what is counted, whose, and over how many days.
-_FACTS = {
-    ("goodwill", "customer", 365): "goodwill_365d",
-    **{
-        ("returns", of, days): f"{prefix}_{days}d"
-        for of, prefix in _PREFIX.items()
-        for days in (7, 30, 90, 365)
-    },
-}
-
 _SENTENCE = "The {of} has {count} {what} in {days} days; the policy allows {most}."
 
 
 def reached(case: Situation) -> list[RuleHit]:
     """A hit for every limit that this return would pass, or that cannot be told."""
-    limits, facts = case.policy.limits, case.facts
-    held = [_held(limit, facts) for limit in limits if limit.what == "returns"]
-    return [hit for hit in held if hit is not None]
+    found = [_held(limit, case.facts) for limit in case.policy.limits if limit.what == "returns"]
+    return [hit for hit in found if hit is not None]
 
 
 def goodwill_reached(case: Situation) -> list[RuleHit]:
@@ -38,7 +26,7 @@ def goodwill_reached(case: Situation) -> list[RuleHit]:
 
 
 def _held(limit: Limit, facts: Facts) -> RuleHit | None:
-    count: int | None = getattr(facts, _FACTS[limit.what, limit.of, limit.days])
+    count: int | None = getattr(facts, limit.fact)
     if count is not None and count < limit.most:
         return None
     what = limit.of if limit.what == "returns" else "goodwill"

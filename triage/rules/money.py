@@ -33,15 +33,15 @@ def already_refunded(case: Situation) -> RuleHit | None:
 
 
 def above_remainder(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.remainder == 0 or facts.requested <= facts.remainder:
+    facts, remainder = case.facts, case.facts.remainder
+    if remainder == 0 or facts.requested <= remainder:
         return None  # a remainder of zero is `already_refunded` or `nothing_paid`: one reason
     return deny(
         "above_remainder",
         "{requested} is more than the {remainder} that is left of what was paid.",
         Ground.SAFETY,
         requested=Money(facts.requested, facts.currency),
-        remainder=Money(facts.remainder, facts.currency),
+        remainder=Money(remainder, facts.currency),
     )
 
 

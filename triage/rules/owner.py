@@ -33,17 +33,15 @@ def asked_again(case: Situation) -> RuleHit | None:
 
 
 def not_the_holder(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.holder is None or facts.claimant is None:
-        return None
-    if facts.holder == facts.claimant and facts.holder != ZERO_ADDRESS:
+    holder, claimant = case.facts.holder, case.facts.claimant
+    if holder is None or claimant is None or (holder == claimant and holder != ZERO_ADDRESS):
         return None
     return deny(
         "not_the_holder",
         "The token is held by {holder}, not by the requester's wallet {claimant}.",
         Ground.SAFETY,
-        holder=facts.holder,
-        claimant=facts.claimant,
+        holder=holder,
+        claimant=claimant,
     )
 
 
@@ -62,13 +60,11 @@ def wallet_unknown(case: Situation) -> RuleHit | None:
 
 
 def holder_not_buyer(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.claimant is None or facts.holder != facts.claimant:
-        return None
-    if facts.buyer_wallet in (None, facts.claimant):
+    facts, claimant = case.facts, case.facts.claimant
+    if claimant is None or facts.holder != claimant or facts.buyer_wallet in (None, claimant):
         return None
     sentence = "The token is held by {claimant}; it was bought by {buyer}."
-    values = {"claimant": facts.claimant, "buyer": facts.buyer_wallet}
+    values = {"claimant": claimant, "buyer": facts.buyer_wallet}
     return _chosen(case, "holder_not_buyer", sentence, **values)
 
 
@@ -91,9 +87,9 @@ def tender_expired(case: Situation) -> RuleHit | None:
 
 
 def third_party_payout(case: Situation) -> RuleHit | None:
-    facts = case.facts
-    if facts.payee is None or facts.payee == facts.buyer_wallet:
+    facts, payee = case.facts, case.facts.payee
+    if payee is None or payee == facts.buyer_wallet:
         return None
     sentence = "The payout would go to {payee}; the payer is {payer}."
-    values = {"payee": facts.payee, "payer": facts.buyer_wallet or "unknown"}
+    values = {"payee": payee, "payer": facts.buyer_wallet or "unknown"}
     return _chosen(case, "third_party_payout", sentence, **values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from triage.hits import Ground, RuleHit, deny, review
 from triage.situation import Situation
@@ -41,9 +41,8 @@ def final_sale(case: Situation) -> RuleHit | None:
 def window_passed(case: Situation) -> RuleHit | None:
     """By the clock or by blocks, whichever ends first."""
     facts, terms = case.facts, case.terms
-    days, since = terms.windows.get(facts.remedy, terms.window_days), _since(case)
-    by_clock = since is not None and facts.requested_at - since > timedelta(days=days)
-    if not by_clock and not _is_past_block(case):
+    days = terms.windows.get(facts.remedy, terms.window_days)
+    if not _is_past_day(case, days) and not _is_past_block(case):
         return None
     return deny(
         "window_passed",
@@ -58,7 +57,7 @@ def window_passed(case: Situation) -> RuleHit | None:
 def window_unknown(case: Situation) -> RuleHit | None:
     facts, terms = case.facts, case.terms
     has_begun = terms.window_from is not Since.REVEAL or facts.revealed is not False
-    lacking = ["when it began"] if has_begun and _since(case) is None else []
+    lacking = ["when it began"] if has_begun and case.since is None else []
     if terms.window_blocks is not None and _blocks_gone_by(case) is None:
         lacking.append("its blocks")
     if not lacking:
@@ -68,8 +67,8 @@ def window_unknown(case: Situation) -> RuleHit | None:
 
 
 def dates_disagree(case: Situation) -> RuleHit | None:
-    facts, since = case.facts, _since(case)
-    if facts.purchased_at <= (since or facts.purchased_at) <= facts.requested_at:
+    facts = case.facts
+    if facts.purchased_at <= (case.since or facts.purchased_at) <= facts.requested_at:
         return None
     return review(
         "dates_disagree",
@@ -87,21 +86,21 @@ def reason_needs_person(case: Situation) -> RuleHit | None:
     return review("reason_needs_person", sentence, reason=case.facts.reason.value)
 
 
-def _since(case: Situation) -> datetime | None:
-    """When the window began to run; None: unknown, or not yet."""
-    facts = case.facts
-    if case.terms.window_from is Since.DELIVERY:
-        return facts.delivered_at
-    if case.terms.window_from is Since.REVEAL:
-        return facts.revealed_at
-    return facts.purchased_at
-
-
 def _blocks_gone_by(case: Situation) -> int | None:
     first, now = case.facts.purchased_block, case.facts.requested_block
     return None if first is None or now is None else now - first
 
 
+def _is_past_day(case: Situation, last: int) -> bool:
+    if case.since is None:
+        return False
+    gone_by = case.facts.requested_at - case.since
+    return gone_by.days >= last and gone_by > timedelta(days=last)
+
+
 def _is_past_block(case: Situation) -> bool:
-    last, gone_by = case.terms.window_blocks, _blocks_gone_by(case)
-    return last is not None and gone_by is not None and gone_by > last
+    last = case.terms.window_blocks
+    if last is None:
+        return False
+    gone_by = _blocks_gone_by(case)
+    return gone_by is not None and gone_by > last

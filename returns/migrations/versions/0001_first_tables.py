@@ -164,6 +164,133 @@ def upgrade() -> None:
         sa.UniqueConstraint("vault", name=op.f("uq_merchant_vault")),
     )
     op.create_table(
+        "recon_effect",
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.Integer(), nullable=False),
+        sa.Column("block_hash", sa.String(length=66), nullable=False),
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("collection", sa.String(length=42), nullable=True),
+        sa.Column("token_id", columns.Uint256(), nullable=True),
+        sa.Column("recipient", sa.String(length=42), nullable=True),
+        sa.Column("amount", columns.Uint256(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "chain_id", "block_number", "log_index", name=op.f("pk_recon_effect")
+        ),
+    )
+    with op.batch_alter_table("recon_effect", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_recon_effect_line_id",
+            ["line_id"],
+            unique=False,
+            sqlite_where=sa.text("line_id IS NOT NULL"),
+            postgresql_where=sa.text("line_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_recon_effect_token",
+            ["token_id", "collection"],
+            unique=False,
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "recon_item",
+        sa.Column("line_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "matched",
+                "waiting",
+                "broken",
+                name="matchstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("checked_at", columns.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("line_id", name=op.f("pk_recon_item")),
+    )
+    with op.batch_alter_table("recon_item", schema=None) as batch_op:
+        batch_op.create_index("ix_recon_item_state", ["merchant_id", "state"], unique=False)
+
+    op.create_table(
+        "recon_movement",
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "charge",
+                "refund",
+                "refund_failure",
+                "dispute",
+                "dispute_reversal",
+                "fee",
+                "payout",
+                "other",
+                name="movementkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("about", sa.String(length=128), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("file_hash", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("processor", "id", name=op.f("pk_recon_movement")),
+    )
+    with op.batch_alter_table("recon_movement", schema=None) as batch_op:
+        batch_op.create_index("ix_recon_movement_about", ["about"], unique=False)
+        batch_op.create_index("ix_recon_movement_version", ["processor", "version"], unique=False)
+
+    op.create_table(
+        "recon_refund",
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("leg_id", sa.Uuid(), nullable=True),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "pending",
+                "requires_action",
+                "succeeded",
+                "failed",
+                "canceled",
+                name="refundstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("listed", sa.Boolean(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("processor", "id", name=op.f("pk_recon_refund")),
+    )
+    with op.batch_alter_table("recon_refund", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recon_refund_leg_id"), ["leg_id"], unique=False)
+        batch_op.create_index("ix_recon_refund_version", ["processor", "version"], unique=False)
+
+    op.create_table(
+        "recon_side",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("cursor", sa.String(length=128), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("facts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_recon_side")),
+    )
+    op.create_table(
         "token_transfer",
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
@@ -242,26 +369,87 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_subject_id"), ["subject_id"], unique=False)
 
     op.create_table(
-        "break",
+        "bank_account",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("holder", sa.String(length=70), nullable=False),
+        sa.Column("iban", sa.String(length=34), nullable=False),
+        sa.Column("bic", sa.String(length=11), nullable=True),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_account_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", name=op.f("pk_bank_account")),
+    )
+    op.create_table(
+        "bank_file",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
-        sa.Column("code", sa.String(length=64), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("rma", sa.String(length=16), nullable=True),
-        sa.Column("expected", sa.String(length=300), nullable=False),
-        sa.Column("found", sa.String(length=300), nullable=False),
-        sa.Column("owner", sa.String(length=32), nullable=False),
-        sa.Column("first_seen", columns.UtcTime(), nullable=False),
-        sa.Column("last_seen", columns.UtcTime(), nullable=False),
-        sa.Column("resolved_at", columns.UtcTime(), nullable=True),
+        sa.Column("message_id", sa.String(length=35), nullable=False),
+        sa.Column("transfers", sa.Integer(), nullable=False),
+        sa.Column("total", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["merchant_id"], ["merchant.id"], name=op.f("fk_break_merchant_id")
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_file_merchant_id")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_break")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_file")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_bank_file_message_id")),
+    )
+    with op.batch_alter_table("bank_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_file_merchant_id"), ["merchant_id"], unique=False)
+
+    op.create_table(
+        "credit_hold",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("captured", columns.Uint256(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "captured",
+                "released",
+                "expired",
+                name="creditholdstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("placed_by", sa.String(length=100), nullable=False),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("closed_at", columns.UtcTime(), nullable=True),
+        sa.CheckConstraint("captured <= amount", name=op.f("ck_credit_hold_within")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_credit_hold_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_hold")),
         sa.UniqueConstraint(
-            "merchant_id", "code", "subject", name=op.f("uq_break_merchant_id_code_subject")
+            "merchant_id", "reference", name=op.f("uq_credit_hold_merchant_id_reference")
         ),
     )
+    with op.batch_alter_table("credit_hold", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_credit_hold_due",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.create_index(
+            "ix_credit_hold_merchant_id_customer", ["merchant_id", "customer"], unique=False
+        )
+
     op.create_table(
         "gas_day",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -313,6 +501,22 @@ def upgrade() -> None:
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index("ix_inbox_due", ["done_at", "due_at"], unique=False)
 
+    op.create_table(
+        "ledger_seal",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("postings", sa.Integer(), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=False),
+        sa.Column("sealed_at", columns.UtcTime(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_ledger_seal_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "number", name=op.f("pk_ledger_seal")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_ledger_seal_entry_id")),
+    )
     op.create_table(
         "list_import",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -405,6 +609,31 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_due", ["done_at", "due_at"], unique=False)
 
     op.create_table(
+        "payee_account",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
+        sa.Column("holder", sa.String(length=70), nullable=False),
+        sa.Column("iban", sa.String(length=34), nullable=False),
+        sa.Column("bic", sa.String(length=11), nullable=True),
+        sa.Column("created_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("replaced_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_payee_account_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payee_account")),
+    )
+    with op.batch_alter_table("payee_account", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_payee_account_current",
+            ["merchant_id", "customer"],
+            unique=True,
+            sqlite_where=sa.text("replaced_at IS NULL"),
+            postgresql_where=sa.text("replaced_at IS NULL"),
+        )
+
+    op.create_table(
         "policy",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -421,14 +650,106 @@ def upgrade() -> None:
         sa.UniqueConstraint("merchant_id", "version", name=op.f("uq_policy_merchant_id_version")),
     )
     op.create_table(
+        "rate_quote",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column(
+            "policy",
+            sa.Enum(
+                "then",
+                "now",
+                "lower",
+                "stable",
+                name="ratepolicy",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("paid_at", columns.UtcTime(), nullable=False),
+        sa.Column("from_amount", columns.Uint256(), nullable=False),
+        sa.Column("from_currency", sa.String(length=8), nullable=False),
+        sa.Column("to_amount", columns.Uint256(), nullable=False),
+        sa.Column("promised_amount", columns.Uint256(), nullable=False),
+        sa.Column("to_currency", sa.String(length=8), nullable=False),
+        sa.Column("rate_numerator", columns.Uint256(), nullable=False),
+        sa.Column("rate_denominator", columns.Uint256(), nullable=False),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.Column("observed_at", columns.UtcTime(), nullable=False),
+        sa.Column("fx_difference", columns.Uint256(), nullable=True),
+        sa.Column(
+            "fx_bearer",
+            sa.Enum(
+                "merchant",
+                "customer",
+                "platform",
+                "creator",
+                name="costbearer",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("quoted_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=False),
+        sa.Column("used_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_rate_quote_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rate_quote")),
+        sa.UniqueConstraint(
+            "merchant_id",
+            "subject_id",
+            "number",
+            name=op.f("uq_rate_quote_merchant_id_subject_id_number"),
+        ),
+    )
+    op.create_table(
+        "recon_cursor",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.String(length=128), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_recon_cursor_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("merchant_id", "side", name=op.f("pk_recon_cursor")),
+    )
+    op.create_table(
+        "recon_file",
+        sa.Column("processor", sa.String(length=32), nullable=False),
+        sa.Column("file_hash", sa.String(length=64), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("imported_by", sa.String(length=100), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_recon_file_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("processor", "file_hash", name=op.f("pk_recon_file")),
+    )
+    op.create_table(
         "reconciliation_run",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("full", sa.Boolean(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
         sa.Column("legs", sa.Integer(), nullable=False),
         sa.Column("processor_refunds", sa.Integer(), nullable=False),
         sa.Column("chain_events", sa.Integer(), nullable=False),
+        sa.Column("breaks", sa.Integer(), nullable=False),
+        sa.Column("started_by", sa.String(length=100), nullable=False),
         sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("signed_by", sa.String(length=100), nullable=True),
+        sa.Column("signed_at", columns.UtcTime(), nullable=True),
+        sa.Column("signed_note", sa.String(length=1000), nullable=False),
         sa.ForeignKeyConstraint(
             ["merchant_id"], ["merchant.id"], name=op.f("fk_reconciliation_run_merchant_id")
         ),
@@ -567,6 +888,72 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("chain_id", "address", name=op.f("pk_watched_contract")),
     )
+    op.create_table(
+        "webhook_endpoint",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.String(length=1000), nullable=False),
+        sa.Column("description", sa.String(length=200), nullable=False),
+        sa.Column("kinds", sa.String(), nullable=False),
+        sa.Column(
+            "style",
+            sa.Enum(
+                "thin",
+                "fat",
+                name="payloadstyle",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.String(length=200), nullable=False),
+        sa.Column("flagged_at", columns.UtcTime(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("rests_until", columns.UtcTime(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("deleted_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_webhook_endpoint_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
+    )
+    with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_webhook_endpoint_url",
+            ["merchant_id", "url"],
+            unique=True,
+            postgresql_where=sa.text("deleted_at IS NULL"),
+            sqlite_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "bank_status_file",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("file_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.String(length=35), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("taken_by", sa.String(length=100), nullable=False),
+        sa.Column("taken_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["bank_file.id"], name=op.f("fk_bank_status_file_file_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_status_file_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_status_file")),
+        sa.UniqueConstraint(
+            "merchant_id", "message_id", name=op.f("uq_bank_status_file_merchant_id_message_id")
+        ),
+        sa.UniqueConstraint(
+            "merchant_id", "sha256", name=op.f("uq_bank_status_file_merchant_id_sha256")
+        ),
+    )
+    with op.batch_alter_table("bank_status_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_status_file_file_id"), ["file_id"], unique=False)
+
     op.create_table(
         "list_entry",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -843,6 +1230,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_return_case_order_id"), ["order_id"], unique=False)
 
     op.create_table(
+        "webhook_secret",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.String(length=200), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["webhook_endpoint.id"], name=op.f("fk_webhook_secret_endpoint_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_webhook_secret_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_secret")),
+    )
+    with op.batch_alter_table("webhook_secret", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_webhook_secret_endpoint_id"), ["endpoint_id"], unique=False
+        )
+
+    op.create_table(
         "dispute",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -876,6 +1284,34 @@ def upgrade() -> None:
     with op.batch_alter_table("dispute", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_dispute_payment_id"), ["payment_id"], unique=False)
 
+    op.create_table(
+        "order_charge",
+        sa.Column("order_line_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "item",
+                "tax",
+                "royalty",
+                "platform_fee",
+                "gas",
+                name="chargekind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_order_charge_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_line_id"], ["order_line.id"], name=op.f("fk_order_charge_order_line_id")
+        ),
+        sa.PrimaryKeyConstraint("order_line_id", "kind", name=op.f("pk_order_charge")),
+    )
     op.create_table(
         "return_line",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1003,6 +1439,111 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_authorization_line_id"), ["line_id"], unique=False)
 
     op.create_table(
+        "break",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("rma", sa.String(length=16), nullable=True),
+        sa.Column("expected", sa.String(length=300), nullable=False),
+        sa.Column("found", sa.String(length=300), nullable=False),
+        sa.Column("evidence", sa.String(length=4000), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=False),
+        sa.Column("assignee", sa.String(length=100), nullable=True),
+        sa.Column("assigned_by", sa.String(length=100), nullable=True),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "resolved",
+                "accepted",
+                name="breakoutcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("proposed_by", sa.String(length=100), nullable=True),
+        sa.Column("confirmed_by", sa.String(length=100), nullable=True),
+        sa.Column("confirmed_at", columns.UtcTime(), nullable=True),
+        sa.Column("first_seen", columns.UtcTime(), nullable=False),
+        sa.Column("last_seen", columns.UtcTime(), nullable=False),
+        sa.Column("resolved_at", columns.UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_break_line_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_break_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_break")),
+        sa.UniqueConstraint(
+            "merchant_id", "code", "subject", name=op.f("uq_break_merchant_id_code_subject")
+        ),
+    )
+    with op.batch_alter_table("break", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_break_open", ["merchant_id", "resolved_at", "first_seen"], unique=False
+        )
+
+    op.create_table(
+        "credit_lot",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("customer", sa.String(length=100), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("bonus", columns.Uint256(), nullable=False),
+        sa.Column("remaining", columns.Uint256(), nullable=False),
+        sa.Column("held", columns.Uint256(), nullable=False),
+        sa.Column("spent", columns.Uint256(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "spent",
+                "expired",
+                "revoked",
+                name="creditstate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("line_id", sa.Uuid(), nullable=True),
+        sa.Column("cause", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("issued_by", sa.String(length=100), nullable=False),
+        sa.Column("expires_at", columns.UtcTime(), nullable=True),
+        sa.Column("reversed_at", columns.UtcTime(), nullable=True),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.CheckConstraint(
+            "held <= remaining and remaining <= amount", name=op.f("ck_credit_lot_within")
+        ),
+        sa.ForeignKeyConstraint(
+            ["line_id"], ["return_line.id"], name=op.f("fk_credit_lot_line_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_credit_lot_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_lot")),
+        sa.UniqueConstraint("cause", name=op.f("uq_credit_lot_cause")),
+    )
+    with op.batch_alter_table("credit_lot", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_credit_lot_due",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+        batch_op.create_index(batch_op.f("ix_credit_lot_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(
+            "ix_credit_lot_merchant_id_customer", ["merchant_id", "customer"], unique=False
+        )
+
+    op.create_table(
         "decision",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1033,6 +1574,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("payload", sa.String(), nullable=False),
         sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["return_case.id"], name=op.f("fk_event_case_id")),
         sa.ForeignKeyConstraint(["line_id"], ["return_line.id"], name=op.f("fk_event_line_id")),
         sa.ForeignKeyConstraint(
@@ -1041,6 +1583,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         sa.UniqueConstraint("case_id", "sequence", name=op.f("uq_event_case_id_sequence")),
     )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_event_unplaced",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("position IS NULL"),
+            sqlite_where=sa.text("position IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_event_position",
+            ["merchant_id", "position"],
+            unique=True,
+            postgresql_where=sa.text("position IS NOT NULL"),
+            sqlite_where=sa.text("position IS NOT NULL"),
+        )
+
     op.create_table(
         "evidence",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1123,6 +1681,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("cause", sa.Uuid(), nullable=False),
         sa.Column("booked_at", columns.UtcTime(), nullable=False),
+        sa.Column("sealed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["line_id"], ["return_line.id"], name=op.f("fk_journal_entry_line_id")
         ),
@@ -1135,8 +1694,16 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("journal_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_journal_entry_line_id"), ["line_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_journal_entry_merchant_id"), ["merchant_id"], unique=False
+            "ix_journal_entry_merchant_id_booked_at", ["merchant_id", "booked_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_journal_entry_unsealed",
+            ["merchant_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
         )
 
     op.create_table(
@@ -1218,7 +1785,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_leg_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(
+            "ix_leg_merchant_id_updated_at", ["merchant_id", "updated_at"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_leg_payment_id"), ["payment_id"], unique=False)
+        batch_op.create_index("ix_leg_reference", ["reference"], unique=False)
         batch_op.create_index(batch_op.f("ix_leg_state"), ["state"], unique=False)
 
     op.create_table(
@@ -1303,6 +1874,77 @@ def upgrade() -> None:
         sa.UniqueConstraint("line_id", name=op.f("uq_appeal_line_id")),
     )
     op.create_table(
+        "bank_transfer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("leg_id", sa.Uuid(), nullable=False),
+        sa.Column("charge", sa.String(length=128), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("payee_id", sa.Uuid(), nullable=False),
+        sa.Column("note", sa.String(length=140), nullable=False),
+        sa.Column("file_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "pending",
+                "requires_action",
+                "succeeded",
+                "failed",
+                "canceled",
+                name="refundstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("code", sa.String(length=4), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("updated_at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["bank_file.id"], name=op.f("fk_bank_transfer_file_id")
+        ),
+        sa.ForeignKeyConstraint(["leg_id"], ["leg.id"], name=op.f("fk_bank_transfer_leg_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_transfer_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["payee_id"], ["payee_account.id"], name=op.f("fk_bank_transfer_payee_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_transfer")),
+        sa.UniqueConstraint("leg_id", name=op.f("uq_bank_transfer_leg_id")),
+    )
+    with op.batch_alter_table("bank_transfer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_transfer_file_id"), ["file_id"], unique=False)
+        batch_op.create_index(
+            "ix_bank_transfer_unsent",
+            ["merchant_id", "file_id", "status", "created_at"],
+            unique=False,
+        )
+
+    op.create_table(
+        "credit_use",
+        sa.Column("hold_id", sa.Uuid(), nullable=False),
+        sa.Column("lot_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", columns.Uint256(), nullable=False),
+        sa.Column("captured", columns.Uint256(), nullable=False),
+        sa.CheckConstraint("captured <= amount", name=op.f("ck_credit_use_within")),
+        sa.ForeignKeyConstraint(
+            ["hold_id"], ["credit_hold.id"], name=op.f("fk_credit_use_hold_id")
+        ),
+        sa.ForeignKeyConstraint(["lot_id"], ["credit_lot.id"], name=op.f("fk_credit_use_lot_id")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_credit_use_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("hold_id", "lot_id", name=op.f("pk_credit_use")),
+    )
+    with op.batch_alter_table("credit_use", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credit_use_lot_id"), ["lot_id"], unique=False)
+
+    op.create_table(
         "posting",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -1321,8 +1963,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
     )
     with op.batch_alter_table("posting", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_posting_account"), ["account"], unique=False)
         batch_op.create_index(batch_op.f("ix_posting_entry_id"), ["entry_id"], unique=False)
+        batch_op.create_index(
+            "ix_posting_merchant_id_account", ["merchant_id", "account"], unique=False
+        )
 
     op.create_table(
         "review_label",
@@ -1353,20 +1997,160 @@ def upgrade() -> None:
             batch_op.f("ix_review_label_merchant_id"), ["merchant_id"], unique=False
         )
 
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("sequence", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "delivered",
+                "dead",
+                "skipped",
+                name="deliverystate",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("created_at", columns.UtcTime(), nullable=False),
+        sa.Column("due_at", columns.UtcTime(), nullable=False),
+        sa.Column("give_up_at", columns.UtcTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("lease_until", columns.UtcTime(), nullable=True),
+        sa.Column("delivered_at", columns.UtcTime(), nullable=True),
+        sa.Column("last_status", sa.Integer(), nullable=True),
+        sa.Column("last_error", sa.String(length=300), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["webhook_endpoint.id"], name=op.f("fk_webhook_delivery_endpoint_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["event_id"], ["event.id"], name=op.f("fk_webhook_delivery_event_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_webhook_delivery_merchant_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
+        sa.UniqueConstraint(
+            "endpoint_id", "event_id", name=op.f("uq_webhook_delivery_endpoint_id_event_id")
+        ),
+    )
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_webhook_delivery_dead",
+            ["merchant_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
+        batch_op.create_index(
+            "ix_webhook_delivery_due",
+            ["endpoint_id", "due_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index(
+            "ix_webhook_delivery_leased",
+            ["endpoint_id", "lease_until"],
+            unique=False,
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+        )
+        batch_op.create_index("ix_webhook_delivery_newest", ["merchant_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_delivery_order",
+            ["endpoint_id", "case_id", "sequence"],
+            unique=False,
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+
+    op.create_table(
+        "bank_movement",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("transfer_id", sa.Uuid(), nullable=False),
+        sa.Column("status_file_id", sa.Uuid(), nullable=False),
+        sa.Column("is_return", sa.Boolean(), nullable=False),
+        sa.Column("at", columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["merchant_id"], ["merchant.id"], name=op.f("fk_bank_movement_merchant_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["status_file_id"],
+            ["bank_status_file.id"],
+            name=op.f("fk_bank_movement_status_file_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["transfer_id"], ["bank_transfer.id"], name=op.f("fk_bank_movement_transfer_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_movement")),
+    )
+    with op.batch_alter_table("bank_movement", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_bank_movement_transfer_id"), ["transfer_id"], unique=False
+        )
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("bank_movement", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_movement_transfer_id"))
+
+    op.drop_table("bank_movement")
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_webhook_delivery_order",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index("ix_webhook_delivery_newest")
+        batch_op.drop_index(
+            "ix_webhook_delivery_leased",
+            postgresql_where=sa.text("lease_until IS NOT NULL"),
+            sqlite_where=sa.text("lease_until IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_webhook_delivery_due",
+            postgresql_where=sa.text("state = 'pending'"),
+            sqlite_where=sa.text("state = 'pending'"),
+        )
+        batch_op.drop_index(
+            "ix_webhook_delivery_dead",
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        )
+
+    op.drop_table("webhook_delivery")
     with op.batch_alter_table("review_label", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_review_label_merchant_id"))
 
     op.drop_table("review_label")
     with op.batch_alter_table("posting", schema=None) as batch_op:
+        batch_op.drop_index("ix_posting_merchant_id_account")
         batch_op.drop_index(batch_op.f("ix_posting_entry_id"))
-        batch_op.drop_index(batch_op.f("ix_posting_account"))
 
     op.drop_table("posting")
+    with op.batch_alter_table("credit_use", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_credit_use_lot_id"))
+
+    op.drop_table("credit_use")
+    with op.batch_alter_table("bank_transfer", schema=None) as batch_op:
+        batch_op.drop_index("ix_bank_transfer_unsent")
+        batch_op.drop_index(batch_op.f("ix_bank_transfer_file_id"))
+
+    op.drop_table("bank_transfer")
     op.drop_table("appeal")
     with op.batch_alter_table("proposal", schema=None) as batch_op:
         batch_op.drop_index(
@@ -1379,12 +2163,20 @@ def downgrade() -> None:
     op.drop_table("proposal")
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_leg_state"))
+        batch_op.drop_index("ix_leg_reference")
         batch_op.drop_index(batch_op.f("ix_leg_payment_id"))
+        batch_op.drop_index("ix_leg_merchant_id_updated_at")
         batch_op.drop_index(batch_op.f("ix_leg_line_id"))
 
     op.drop_table("leg")
     with op.batch_alter_table("journal_entry", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_journal_entry_merchant_id"))
+        batch_op.drop_index(
+            "ix_journal_entry_unsealed",
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
+        )
+        batch_op.drop_index("ix_journal_entry_merchant_id_booked_at")
+        batch_op.drop_index(batch_op.f("ix_journal_entry_line_id"))
 
     op.drop_table("journal_entry")
     with op.batch_alter_table("hold", schema=None) as batch_op:
@@ -1397,11 +2189,37 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_evidence_case_id"))
 
     op.drop_table("evidence")
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_event_position",
+            postgresql_where=sa.text("position IS NOT NULL"),
+            sqlite_where=sa.text("position IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_event_unplaced",
+            postgresql_where=sa.text("position IS NULL"),
+            sqlite_where=sa.text("position IS NULL"),
+        )
+
     op.drop_table("event")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_decision_line_id"))
 
     op.drop_table("decision")
+    with op.batch_alter_table("credit_lot", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_lot_merchant_id_customer")
+        batch_op.drop_index(batch_op.f("ix_credit_lot_line_id"))
+        batch_op.drop_index(
+            "ix_credit_lot_due",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.drop_table("credit_lot")
+    with op.batch_alter_table("break", schema=None) as batch_op:
+        batch_op.drop_index("ix_break_open")
+
+    op.drop_table("break")
     with op.batch_alter_table("authorization", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_authorization_line_id"))
 
@@ -1417,10 +2235,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_return_line_case_id"))
 
     op.drop_table("return_line")
+    op.drop_table("order_charge")
     with op.batch_alter_table("dispute", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_dispute_payment_id"))
 
     op.drop_table("dispute")
+    with op.batch_alter_table("webhook_secret", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_webhook_secret_endpoint_id"))
+
+    op.drop_table("webhook_secret")
     with op.batch_alter_table("return_case", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_return_case_order_id"))
         batch_op.drop_index("ix_return_case_merchant_id_created_at")
@@ -1453,6 +2276,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_list_entry_import_id"))
 
     op.drop_table("list_entry")
+    with op.batch_alter_table("bank_status_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_status_file_file_id"))
+
+    op.drop_table("bank_status_file")
+    with op.batch_alter_table("webhook_endpoint", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_webhook_endpoint_url",
+            postgresql_where=sa.text("deleted_at IS NULL"),
+            sqlite_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("webhook_endpoint")
     op.drop_table("watched_contract")
     with op.batch_alter_table("signal", schema=None) as batch_op:
         batch_op.drop_index("ix_signal_told_at")
@@ -1467,7 +2302,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_reconciliation_run_merchant_id"))
 
     op.drop_table("reconciliation_run")
+    op.drop_table("recon_file")
+    op.drop_table("recon_cursor")
+    op.drop_table("rate_quote")
     op.drop_table("policy")
+    with op.batch_alter_table("payee_account", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_payee_account_current",
+            sqlite_where=sa.text("replaced_at IS NULL"),
+            postgresql_where=sa.text("replaced_at IS NULL"),
+        )
+
+    op.drop_table("payee_account")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("ix_outbox_due")
 
@@ -1480,13 +2326,27 @@ def downgrade() -> None:
         batch_op.drop_index("ix_list_import_source")
 
     op.drop_table("list_import")
+    op.drop_table("ledger_seal")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index("ix_inbox_due")
 
     op.drop_table("inbox")
     op.drop_table("idempotency_record")
     op.drop_table("gas_day")
-    op.drop_table("break")
+    with op.batch_alter_table("credit_hold", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_hold_merchant_id_customer")
+        batch_op.drop_index(
+            "ix_credit_hold_due",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
+
+    op.drop_table("credit_hold")
+    with op.batch_alter_table("bank_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_file_merchant_id"))
+
+    op.drop_table("bank_file")
+    op.drop_table("bank_account")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_subject_id"))
         batch_op.drop_index(batch_op.f("ix_audit_merchant_id"))
@@ -1500,6 +2360,34 @@ def downgrade() -> None:
         batch_op.drop_index("ix_token_transfer_token")
 
     op.drop_table("token_transfer")
+    op.drop_table("recon_side")
+    with op.batch_alter_table("recon_refund", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_refund_version")
+        batch_op.drop_index(batch_op.f("ix_recon_refund_leg_id"))
+
+    op.drop_table("recon_refund")
+    with op.batch_alter_table("recon_movement", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_movement_version")
+        batch_op.drop_index("ix_recon_movement_about")
+
+    op.drop_table("recon_movement")
+    with op.batch_alter_table("recon_item", schema=None) as batch_op:
+        batch_op.drop_index("ix_recon_item_state")
+
+    op.drop_table("recon_item")
+    with op.batch_alter_table("recon_effect", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_recon_effect_token",
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_recon_effect_line_id",
+            sqlite_where=sa.text("line_id IS NOT NULL"),
+            postgresql_where=sa.text("line_id IS NOT NULL"),
+        )
+
+    op.drop_table("recon_effect")
     op.drop_table("merchant")
     op.drop_table("lane")
     op.drop_table("index_scan")

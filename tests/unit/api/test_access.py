@@ -55,6 +55,12 @@ SCOPE = {
     ("GET", "/v1/dead-letters"): "work:admin",
     ("POST", "/v1/dead-letters/{queue}/{row}/retry"): "work:admin",
     ("POST", "/v1/dead-letters/inbox/{row}/close"): "work:admin",
+    ("GET", "/v1/breaks"): "reconciliation:read",
+    ("GET", "/v1/breaks/{break_id}"): "reconciliation:read",
+    ("POST", "/v1/breaks/{break_id}/assign"): "reconciliation:write",
+    ("POST", "/v1/breaks/{break_id}/propose"): "reconciliation:write",
+    ("POST", "/v1/breaks/{break_id}/confirm"): "reconciliation:write",
+    ("POST", "/v1/reconciliation/{run_id}/sign-off"): "reconciliation:write",
     ("GET", "/v1/tokens/{caip19}"): "returns:read",
     ("POST", "/v1/relay/transactions"): "relay:write",
     ("GET", "/v1/relay/transactions"): "relay:read",
@@ -67,6 +73,28 @@ SCOPE = {
     ("POST", "/v1/policies"): "policies:write",
     ("POST", "/v1/policies/{version}/activate"): "policies:write",
     ("POST", "/v1/policies/rollback"): "policies:write",
+    ("GET", "/v1/event-kinds"): "webhooks:read",
+    ("POST", "/v1/webhook-endpoints"): "webhooks:write",
+    ("GET", "/v1/webhook-endpoints"): "webhooks:read",
+    ("PATCH", "/v1/webhook-endpoints/{endpoint_id}"): "webhooks:write",
+    ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/secret"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/test"): "webhooks:write",
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/replay"): "webhooks:write",
+    ("GET", "/v1/webhook-deliveries"): "webhooks:read",
+    ("POST", "/v1/webhook-deliveries/{delivery_id}/resend"): "webhooks:write",
+    ("GET", "/v1/returns/{rma}/events"): "events:read",
+    ("GET", "/v1/events/stream"): "events:read",
+    ("PUT", "/v1/payees/{customer}"): "payees:write",
+    ("GET", "/v1/payees/{customer}"): "payees:read",
+    ("GET", "/v1/ledger/balances"): "ledger:read",
+    ("GET", "/v1/ledger/entries"): "ledger:read",
+    ("GET", "/v1/credits"): "credits:read",
+    ("POST", "/v1/credits"): "credits:write",
+    ("POST", "/v1/credits/{credit_id}/revoke"): "credits:write",
+    ("POST", "/v1/credits/holds"): "credits:spend",
+    ("POST", "/v1/credits/holds/{reference}/capture"): "credits:spend",
+    ("POST", "/v1/credits/holds/{reference}/release"): "credits:spend",
     ("GET", "/v1/relay/lanes"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/pause"): "relay:admin",
     ("POST", "/v1/relay/lanes/{address}/drain"): "relay:admin",
@@ -87,14 +115,34 @@ BODY: dict[str, Any] = {
     "/v1/returns/eligibility": RETURN,
     "/v1/returns/{rma}/authorization": {"line": "x", "signature": "0x00"},
     "/v1/reviews/{rma}/decision": {"line": "x", "decision": "deny", "reason": "because"},
+    "/v1/payees/{customer}": {"holder": "Ann", "iban": "DE89370400440532013000"},
     "/v1/policies": {"text": POLICY},
     "/v1/policies/{version}/activate": {},
     "/v1/policies/rollback": {"version": 1, "reason": "it was wrong"},
     "/v1/reviews/{rma}/confirmation": {"line": "x", "decision": "confirm", "reason": "because"},
     "/v1/returns/{rma}/evidence": {"line": "x", "text": "look"},
     "/v1/returns/{rma}/appeal": {"line": "x", "statement": "because"},
+    "/v1/webhook-endpoints": {"url": "https://hooks.example.com/undrop"},
+    "/v1/webhook-endpoints/{endpoint_id}": {"enabled": True},
+    "/v1/webhook-endpoints/{endpoint_id}/secret": {},
+    "/v1/webhook-endpoints/{endpoint_id}/replay": {"from": {"since": "2026-03-01T00:00:00Z"}},
+    "/v1/breaks/{break_id}/assign": {"owner": "custody"},
+    "/v1/breaks/{break_id}/propose": {"outcome": "accepted", "reason": "because"},
+    "/v1/breaks/{break_id}/confirm": {"decision": "confirm", "reason": "because"},
+    "/v1/reconciliation/{run_id}/sign-off": {"note": "looked at"},
     "/v1/relay/transactions": {"chain_id": 31337, "to": "0x" + "d0" * 20},
+    "/v1/credits": {"customer": "ann", "currency": "USD", "amount": "1", "reason": "sorry"},
+    "/v1/credits/{credit_id}/revoke": {"reason": "by mistake"},
+    "/v1/credits/holds": {
+        "reference": "c-1",
+        "customer": "ann",
+        "currency": "USD",
+        "amount": "1",
+    },
+    "/v1/credits/holds/{reference}/capture": {},
 }
+#: What routes need to be told in their address.
+QUERY = {"/v1/ledger/entries": {"rma": "RMA-0000-0000-0"}, "/v1/credits": {"customer": "ann"}}
 #: Routes that name one case, and those that only staff and the shop may use.
 OF_A_CASE = [route for route in SCOPE if "{rma}" in route[1]]
 
@@ -119,14 +167,20 @@ def call(door: Door, route: tuple[str, str], key: str | None, rma: str = "RMA-00
     body = BODY.get(path)
     if path == "/v1/returns" and method == "POST":
         body = RETURN
-    if path == "/v1/policies" and method == "GET":
+    if path in ("/v1/policies", "/v1/credits") and method == "GET":
         body = None
     headers = {"Idempotency-Key": "k"}
     names = {"rma": rma, "relay_id": str(UUID(int=1)), "address": "0x" + "a1" * 20}
+    names["endpoint_id"] = names["delivery_id"] = str(UUID(int=1))
     names |= {"version": "1", "queue": "outbox", "row": str(UUID(int=1))}
+    names["customer"] = "ann"
+    names |= {"reference": "c-1", "credit_id": str(UUID(int=1))}
+    names |= {"break_id": str(UUID(int=1)), "run_id": str(UUID(int=1))}
+    names["version"] = "1"
     names["evidence_id"] = str(UUID(int=1))
     names["caip19"] = f"eip155:1/erc721:0x{'a1' * 20}/1"
-    return door.send(method, path.format(**names), key, json=body, headers=headers)
+    query = QUERY.get(path) if method == "GET" else None
+    return door.send(method, path.format(**names), key, json=body, headers=headers, params=query)
 
 
 def test_every_route_is_public_by_name_or_has_its_scope(door: Door) -> None:

@@ -44,7 +44,7 @@ def test_won_dispute_lets_the_payout_go(desk: Desk, order: OrderIn, rma: str) ->
     desk.dispute(order, "open")
     desk.run()
     desk.dispute(order, "won")
-    desk.clock.move(minutes=5)
+    desk.clock.move(minutes=15)
     desk.run()
     assert desk.line(rma).state is LineState.SETTLED
     assert len(desk.processor.log) == 1
@@ -57,7 +57,7 @@ def test_lost_dispute_has_paid_and_the_token_goes_its_way(
     desk.dispute(order, "open")
     desk.run()
     desk.dispute(order, "lost")
-    desk.clock.move(minutes=5)
+    desk.clock.move(minutes=15)
     desk.run()
     assert desk.line(rma).state is LineState.SETTLED
     assert (refund(desk, rma).state, refund(desk, rma).reference) == (
@@ -77,7 +77,7 @@ def test_small_lost_dispute_pays_for_nothing_and_a_person_looks(
     desk.dispute(order, "open", amount=300)
     desk.run()
     desk.dispute(order, "lost", amount=300)
-    desk.clock.move(minutes=5)
+    desk.clock.move(minutes=15)
     desk.run()
     assert desk.line(rma).state is LineState.NEEDS_ATTENTION
     assert "1000 is more than the 700" in (refund(desk, rma).error or "")

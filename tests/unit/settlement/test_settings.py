@@ -52,6 +52,7 @@ def test_what_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
             {"RELAY_CHAINS": '{"31337": "http://a.example"}'},
             "UNDROP_RELAY_CHAINS has another address for UNDROP_CHAIN_ID",
         ),
+        ({**PRODUCTION, "WEBHOOK_PRIVATE_TARGETS": "true"}, "is for local use only"),
         ({"RELAY_WINDOW": "0"}, "UNDROP_RELAY_WINDOW: "),
         ({"RELAY_BATCH": "101"}, "UNDROP_RELAY_BATCH: "),
         ({"RELAY_STUCK_SECONDS": "0"}, "UNDROP_RELAY_STUCK_SECONDS: "),

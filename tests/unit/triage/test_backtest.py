@@ -1,6 +1,5 @@
 """A backtest's figures are exact, and an unsound approval never passes unseen."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -92,6 +91,6 @@ def test_an_approval_of_more_than_is_left_is_outside_the_policy(monkeypatch, pas
     import triage.backtest as backtests  # noqa: PLC0415
 
     [fair] = deciding.decide_many([pasts[4].facts], standard, None)
-    monkeypatch.setattr(backtests, "decide_many", lambda *_: [replace(fair, amount=PRICE + 1)])
+    monkeypatch.setattr(backtests, "decide_many", lambda *_: [fair._replace(amount=PRICE + 1)])
     report = backtest([pasts[4]], standard, None, None)
     assert (report.approved_outside_policy, report.is_sound) == (1, False)

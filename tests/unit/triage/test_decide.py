@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -226,7 +225,7 @@ def test_the_second_gate_refuses_what_no_rule_has_held_back(
         Verdict.APPROVE, Remedy.CRYPTO_REFUND, Disposition.VAULT, facts().requested, 0
     )
     assert refusal_of(situation_of(standard, facts()), approved) is None
-    assert refusal in refusal_of(case, replace(approved, **outcome))
+    assert refusal in refusal_of(case, approved._replace(**outcome))
 
 
 def test_what_does_not_pass_the_second_gate_goes_to_a_person(monkeypatch, standard, facts):

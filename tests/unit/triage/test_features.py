@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from returns.words import Reason, Remedy
-from triage.features import FEATURE_NAMES, FEATURES, SIGNS, features
+from triage.features import FEATURE_NAMES, FEATURES, SIGNS, column, features
 
 OTHER = "0x" + "c" * 40
 #: Features that every request has, whatever is known of it.
@@ -21,6 +21,13 @@ def test_every_feature_says_unit_source_and_sign():
         assert feature.unit
         assert feature.source.endswith(".")
         assert feature.sign in (-1, 0, 1)
+
+
+@given(data=st.data())
+def test_a_column_has_the_numbers_of_each_line(any_facts, data):
+    lines = data.draw(st.lists(any_facts, max_size=3))
+    for name in FEATURE_NAMES:
+        assert list(column(name, lines)) == [features(one)[name] for one in lines]
 
 
 def test_ordinary_facts_have_the_expected_numbers(facts):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from returns.errors import ModelInvalid
 from triage.anomaly import Forest
 from triage.canonical import canonical_json, sha256_hex
-from triage.features import FEATURE_NAMES, SIGNS
+from triage.features import FEATURE_NAMES, SIGNS, features
+from triage.generator import compose
 from triage.model import MAX_BYTES, Model, Steps
 
 NUMBERS = st.none() | st.floats(allow_nan=True, allow_infinity=True) | st.integers(0, 12).map(float)
@@ -73,6 +74,12 @@ def test_more_rows_than_are_scored_at_a_time_keep_their_order(model):
     draw = random.Random(3)
     rows = [{name: draw.choice([None, draw.gauss(0, 3)]) for name in SIGNS} for _ in range(1_100)]
     assert model.score_many(rows) == [model.score(row) for row in rows]
+
+
+def test_lines_are_scored_as_their_features_to_the_bit(model):
+    lines = compose(1_100, seed=3)[0]
+    assert model.score_lines(lines) == [model.score(features(one)) for one in lines]
+    assert model.score_lines([]) == []
 
 
 @given(row=ROWS)

@@ -22,7 +22,8 @@ CALM = Score(
     probability=0.1,
     logit=-2_197_225,
     base=-2_197_225,
-    contributions={},
+    names=(),
+    parts=(),
     confidence=0.8,
     missing=(),
     novel=(),
@@ -73,7 +74,7 @@ class Unasked:
     def score(self, _: object) -> Score:
         raise AssertionError("it was asked")
 
-    score_many = score
+    score_many = score_lines = score
 
 
 def codes(hits: Iterable[RuleHit]) -> list[str]:
@@ -108,7 +109,7 @@ def risk(policy, facts):
     ],
 )
 def test_each_sign_of_the_model_asks_for_a_person(risk, score, code):
-    (hit,) = risk(replace(CALM, **score))
+    (hit,) = risk(CALM._replace(**score))
     assert (hit.code, hit.verdict, hit.ground, hit.set_aside) == (
         code, Verdict.REVIEW, Ground.RISK, None,
     )  # fmt: skip
@@ -118,11 +119,11 @@ def test_each_sign_of_the_model_asks_for_a_person(risk, score, code):
     "score", [{"probability": 0.599999}, {"confidence": 0.4}, {"anomaly": 0.9989}, {}]
 )
 def test_a_hair_inside_the_band_nobody_is_asked(risk, score):
-    assert risk(replace(CALM, **score)) == []
+    assert risk(CALM._replace(**score)) == []
 
 
 def test_what_was_never_seen_is_named(risk):
-    (hit,) = risk(replace(CALM, novel=("hold_days", "price_drop")))
+    (hit,) = risk(CALM._replace(novel=("hold_days", "price_drop")))
     assert hit.sentence == "The model has never seen the like of: hold_days, price_drop."
 
 
@@ -147,7 +148,7 @@ class TestLossExpected:
 
     def hits(self, risk, probability: float, requested: int, **costs: object) -> list[RuleHit]:
         table = {"ETH": COSTS["ETH"] | costs}
-        score = replace(CALM, probability=probability)
+        score = CALM._replace(probability=probability)
         return risk(score, band={"costs": table}, requested=requested)
 
     def test_is_exact_at_its_boundary(self, risk):
@@ -158,7 +159,7 @@ class TestLossExpected:
         assert self.hits(risk, 0.2, 50 * self.ETHER, review=str(5 * self.ETHER + 1)) == []
 
     def test_is_silent_where_no_costs_are_said(self, risk):
-        score = replace(CALM, probability=0.59)
+        score = CALM._replace(probability=0.59)
         assert risk(score) == []
         assert risk(score, band={"costs": {"USD": {"review": "0", "loss_bps": 10_000}}}) == []
 
@@ -166,7 +167,7 @@ class TestLossExpected:
         assert codes(self.hits(risk, 0.0, 1, review="0")) == ["loss_expected"]
 
 
-ALL_SIGNS = replace(CALM, probability=0.9, confidence=0.1, anomaly=1.0, novel=("hold_days",))
+ALL_SIGNS = CALM._replace(probability=0.9, confidence=0.1, anomaly=1.0, novel=("hold_days",))
 SIGNS = ["risk_high", "confidence_low", "anomaly_high", "never_seen"]
 LOUD = replace(PLAIN, pressure=True, instructions=True)
 POINTS = RuleScore(60, {"velocity_7d": 60}, 1.0)

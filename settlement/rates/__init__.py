@@ -1,0 +1,1 @@
+"""Exchange rates: where they come from, and what an amount is worth at which of them."""
