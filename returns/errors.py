@@ -200,8 +200,13 @@ class IdempotencyKeyReused(Conflict):
 
 
 class AlreadyReturning(Conflict):
-    sentence = "Token {token} of order {order} is already being returned in {rma}."
+    """`so_far` says what was given back for it, where that is done."""
+
+    sentence = "Token {token} of order {order} is already being returned in {rma}{paid}."
     next_step = "Follow that case; nothing more needs to be requested."
+
+    def __init__(self, *, so_far: str = "", **values: Any) -> None:
+        super().__init__(paid=so_far and f": {so_far}", **values)
 
 
 class OrderDiffers(Conflict):
@@ -230,8 +235,13 @@ class MoveNotAllowed(Conflict):
 
 
 class RefundAboveRemainder(Conflict):
-    sentence = "{requested} is more than the {remaining} that is left of what was paid."
+    """`earlier` says what was given back before: how much, when, by whom and in which case."""
+
+    sentence = "{requested} is more than the {remaining} that is left of what was paid{before}."
     next_step = "Ask for at most the remainder."
+
+    def __init__(self, *, earlier: str = "", **values: Any) -> None:
+        super().__init__(before=earlier and f": {earlier}", **values)
 
 
 class RemedyNotPayable(Conflict):

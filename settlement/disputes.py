@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from returns import ledger, locks
+from returns.errors import CurrencyUnknown
 from returns.ids import new_id
 from returns.ledger import Move, Subject
 from returns.tables import Dispute, Leg, Order, Payment
@@ -25,11 +27,17 @@ _YEAR = timedelta(days=365)
 
 
 def record(session: Session, processor: str, told: ProcessorDispute, now: datetime) -> None:
-    """Bring our row to what the processor tells; told twice, or late, it changes nothing."""
+    """Bring our row to what the processor tells; told twice, or late, it changes nothing.
+
+    Raises `CurrencyUnknown` for one in another currency than the payment's: nobody can say how much
+    of it is left then, so the fact waits for a person.
+    """
     payment = _payment(session, processor, {told.charge, told.payment})
     if payment is None:
         log.warning("processor.dispute_unknown dispute=%s", told.id)
         return
+    if told.currency != payment.currency:
+        raise CurrencyUnknown(currency=told.currency)
     locks.lock_payments(session, payment.order_id)
     known = _known(session, processor, told.id)
     if known is None:
@@ -41,12 +49,15 @@ def record(session: Session, processor: str, told: ProcessorDispute, now: dateti
             _reverse(session, known, now)
 
 
-def is_open(session: Session, leg: Leg) -> bool:
-    """Whether the payment that a payout gives back is disputed just now."""
-    query = select(Dispute.id).where(
-        Dispute.payment_id == leg.payment_id, Dispute.status == DisputeStatus.OPEN
+def is_open(session: Session, order_id: UUID, leg: Leg) -> bool:
+    """Whether what a payout gives back is disputed just now: its payment, or any of the order's."""
+    query = (
+        select(Dispute.payment_id)
+        .join(Payment, col(Payment.id) == Dispute.payment_id)
+        .where(Payment.order_id == order_id, Dispute.status == DisputeStatus.OPEN)
     )
-    return session.exec(query.limit(1)).first() is not None
+    disputed = set(session.exec(query))
+    return bool(disputed) if leg.payment_id is None else leg.payment_id in disputed
 
 
 def facts_of(session: Session, order: Order, now: datetime) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from returns.errors import RefundAboveRemainder
 from returns.remainder import check_remainder
 from returns.tables import Hold, Leg, ReturnCase, ReturnLine
-from returns.words import HoldState, LineState
+from returns.words import PAYOUTS, HoldState, LegState, LineState
 from settlement import disputes, plans, tenders
 from settlement.plans import Terms
 
@@ -35,11 +36,13 @@ def payout_obstacle(
     problem = _hold_problem(session, terms, line, now)
     if problem is not None:
         return Obstacle(problem)
-    if leg.payment_id is not None and disputes.is_open(session, leg):
+    order_id = session.get_one(ReturnCase, line.case_id).order_id
+    if disputes.is_open(session, order_id, leg):
         return Obstacle("the payment is disputed: its bank has the money until that is over", True)
     try:
         check_remainder(session, line)
-        _check_payment(session, line, leg)
+        _check_line(session, line, leg)
+        _check_payments(session, order_id, leg)
     except RefundAboveRemainder as above:
         return Obstacle(str(above))
     return None
@@ -57,11 +60,27 @@ def _hold_problem(session: Session, terms: Terms, line: ReturnLine, now: datetim
     return None
 
 
-def _check_payment(session: Session, line: ReturnLine, leg: Leg) -> None:
-    """What is left of the payment: several lines share it, and a chargeback takes from it."""
-    if leg.payment_id is None:
-        return
-    order_id = session.get_one(ReturnCase, line.case_id).order_id
-    left = tenders.lock_left(session, order_id, besides_leg=leg.id)[leg.payment_id]
+def _check_line(session: Session, line: ReturnLine, leg: Leg) -> None:
+    """What is left of the line's own amount: an earlier attempt may turn out to have paid."""
+    others = select(Leg.amount).where(
+        Leg.line_id == line.id,
+        Leg.id != leg.id,
+        col(Leg.kind).in_(PAYOUTS),
+        Leg.state != LegState.FAILED,
+    )
+    left = line.amount - sum(session.exec(others))
     if leg.amount > left:
-        raise RefundAboveRemainder(requested=leg.amount, remaining=left)
+        raise RefundAboveRemainder(requested=leg.amount, remaining=max(0, left))
+
+
+def _check_payments(session: Session, order_id: UUID, leg: Leg) -> None:
+    """What is left of the payments: several lines share them, and chargebacks take from them.
+
+    Store credit that no payment brought takes from all of them: it gives back what they paid.
+    """
+    of_each = tenders.lock_left(session, order_id, besides_leg=leg.id)
+    left = sum(of_each.values()) - tenders.given_as_credit(session, order_id, besides_leg=leg.id)
+    if leg.payment_id is not None:
+        left = min(left, of_each[leg.payment_id])
+    if leg.amount > left:
+        raise RefundAboveRemainder(requested=leg.amount, remaining=max(0, left))

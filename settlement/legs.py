@@ -276,18 +276,26 @@ def signed_authorization(session: Session, line_id: UUID) -> Authorization:
     return session.exec(query.limit(1)).one()
 
 
-def failed(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
-    """A leg ended without its effect: the line waits for a person, nothing has moved."""
+def failed(session: Session, leg_id: UUID, problem: str, now: datetime) -> bool:
+    """A leg ended without its effect: the line waits for a person, nothing has moved.
+
+    False where the line loses nothing by it: known before, or another attempt is in its place.
+    """
     line, leg = lock(session, leg_id)
     if leg.state is LegState.FAILED:
-        return
+        return False
     was_paid = leg.state in DONE
     leg.state, leg.error, leg.updated_at = LegState.FAILED, problem[:1000], now
     if was_paid:
         bookings.unbook(session, line, leg, now)
+    if leg not in _standing(
+        session, line.id, plans.step_of(line.remedy, line.disposition, leg.kind)
+    ):
+        return False
     if line.state is LineState.SETTLED:
         cases.advance(session, line.id, LineState.SETTLING, actor=ACTOR, reason=problem, now=now)
     _hand_over(session, line, leg, problem, now)
+    return True
 
 
 def doubted(session: Session, leg_id: UUID, problem: str, now: datetime) -> None:
@@ -383,6 +391,7 @@ def attempts(session: Session, line_id: UUID, kind: LegKind) -> list[Leg]:
 
 
 def _standing(session: Session, line_id: UUID, step: Step) -> list[Leg]:
-    """The newest attempt at each part of a step."""
+    """The attempt that counts at each part of a step: the one that is done, or the newest."""
     query = select(Leg).where(Leg.line_id == line_id, col(Leg.kind).in_(step.kinds))
-    return list({leg.part: leg for leg in session.exec(query.order_by(col(Leg.id)))}.values())
+    tried = sorted(session.exec(query), key=lambda leg: (_is_done(step, leg.state), leg.id))
+    return list({leg.part: leg for leg in tried}.values())

@@ -157,8 +157,8 @@ def _give_up(
     with database.write() as session:
         work.finish(session, item, now)
         line, leg = legs.lock(session, item.subject_id)
-        legs.failed(session, leg.id, problem, now)
-        refunds.fall_back(session, terms, line, leg, reason, now)
+        if legs.failed(session, leg.id, problem, now):
+            refunds.fall_back(session, terms, line, leg, reason, now)
 
 
 def _leave_open(database: Database, clock: Clock, item: OutboxItem, problem: str) -> None:

@@ -63,8 +63,8 @@ def _came_back(
 ) -> None:
     """A refund failed, perhaps days after it was paid: its money is with the processor again."""
     why = told.reason or "it gives no reason"
-    legs.failed(session, leg.id, f"the processor could not pay the refund: {why}", now)
-    fall_back(session, terms, line, leg, told.reason, now)
+    if legs.failed(session, leg.id, f"the processor could not pay the refund: {why}", now):
+        fall_back(session, terms, line, leg, told.reason, now)
 
 
 def fall_back(

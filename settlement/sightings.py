@@ -99,8 +99,11 @@ def reclaimed(session: Session, line_id: UUID, now: datetime) -> None:
     if bookings.is_reclaimed(session, line):
         return
     bookings.book_reclaim(session, line, now)
+    # By us, or by the bank through a chargeback.
     paid = any(
-        leg.state in DONE for kind in PAYOUTS for leg in legs.attempts(session, line_id, kind)
+        leg.state in (*DONE, LegState.COMPENSATED)
+        for kind in PAYOUTS
+        for leg in legs.attempts(session, line_id, kind)
     )
     to = LineState.NEEDS_ATTENTION if paid else LineState.RECLAIMED
     reason = "the depositor took the token back" + (", though the remedy was paid" if paid else "")

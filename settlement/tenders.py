@@ -12,8 +12,8 @@ from sqlmodel import Session, col, select
 from returns import locks
 from returns.errors import RefundAboveRemainder
 from returns.money import allocate
-from returns.tables import Dispute, Leg, Payment
-from returns.words import DisputeStatus, LegState, Split, Tender
+from returns.tables import Dispute, Leg, Payment, ReturnCase, ReturnLine
+from returns.words import PAYOUTS, DisputeStatus, LegState, Split, Tender
 
 #: Money before credit: the first of these says how the purchase was paid, where it was by several.
 _MONEY_FIRST = (Tender.CARD, Tender.BANK, Tender.WALLET, Tender.GIFT_CARD, Tender.STORE_CREDIT)
@@ -51,6 +51,19 @@ def lock_left(session: Session, order_id: UUID, besides_leg: UUID | None = None)
     for payment_id, amount in _taken(session, list(payments), besides_leg).items():
         left[payment_id] -= amount
     return left
+
+
+def given_as_credit(session: Session, order_id: UUID, besides_leg: UUID | None = None) -> int:
+    """Minor units of an order given back otherwise than by its payments, under way included."""
+    query = (
+        select(Leg.amount)
+        .join(ReturnLine, col(ReturnLine.id) == Leg.line_id)
+        .join(ReturnCase, col(ReturnCase.id) == ReturnLine.case_id)
+        .where(ReturnCase.order_id == order_id, col(Leg.payment_id).is_(None))
+        .where(col(Leg.kind).in_(PAYOUTS), col(Leg.state).not_in(_WITHOUT_EFFECT))
+        .where(Leg.id != besides_leg)
+    )
+    return sum(session.exec(query))
 
 
 def _taken(session: Session, payment_ids: list[UUID], besides_leg: UUID | None) -> dict[UUID, int]:

@@ -50,20 +50,19 @@ def expire(runtime: Runtime, limit: int = 100) -> int:
     )
     with runtime.database.read() as session:
         line_ids = list(session.exec(overdue))
-    for line_id in line_ids:
-        _expire_line(runtime, line_id, now)
-    return len(line_ids)
+    return sum(_expire_line(runtime, line_id, now) for line_id in line_ids)
 
 
-def _expire_line(runtime: Runtime, line_id: UUID, now: datetime) -> None:
+def _expire_line(runtime: Runtime, line_id: UUID, now: datetime) -> bool:
     with runtime.database.write() as session:
         _, line = locks.lock_line(session, line_id)
-        if line.state is LineState.AWAITING_SIGNATURE:
-            reason = "the authorization was not signed in time"
-            cases.advance(
-                session, line_id, LineState.EXPIRED, actor="undrop", reason=reason, now=now
-            )
-            bookings.withdraw_grant(session, line, now)
+        # Signed, canceled or closed by somebody else since it was looked for.
+        if line.state is not LineState.AWAITING_SIGNATURE:
+            return False
+        reason = "the authorization was not signed in time"
+        cases.advance(session, line_id, LineState.EXPIRED, actor="undrop", reason=reason, now=now)
+        bookings.withdraw_grant(session, line, now)
+        return True
 
 
 def _cancel_line(

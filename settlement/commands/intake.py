@@ -12,9 +12,9 @@ from sqlmodel import Session, col, select
 
 from custody.eligibility import TokenState, states_of
 from returns import cases, idempotency, locks, reads
-from returns.errors import AlreadyReturning, FieldInvalid, NotFound, RefundAboveRemainder
+from returns.errors import AlreadyReturning, FieldInvalid, NotFound
 from returns.ids import new_id, new_rma
-from returns.remainder import granted
+from returns.remainder import granted, refuse_excess, told
 from returns.tables import Order, OrderLine, Payment, ReturnCase, ReturnLine
 from returns.words import Disposition, LineState
 from settlement import tenders
@@ -184,20 +184,22 @@ def _open(
 
 def _refuse_second(session: Session, order: Order, order_line: OrderLine) -> None:
     query = (
-        select(ReturnCase.rma)
+        select(ReturnCase.rma, ReturnLine)
         .join(ReturnLine, col(ReturnLine.case_id) == ReturnCase.id)
         .where(ReturnLine.order_line_id == order_line.id, col(ReturnLine.open))
     )
-    rma = session.exec(query).first()
-    if rma is not None:
-        raise AlreadyReturning(token=order_line.token_id, order=order.number, rma=rma)
+    found = session.exec(query).first()
+    if found is not None:
+        rma, line = found
+        so_far = told(session, line) if line.state is LineState.SETTLED else ""
+        token = order_line.token_id
+        raise AlreadyReturning(token=token, order=order.number, rma=rma, so_far=so_far)
 
 
 def _refuse_excess(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> None:
     """More than what is left of the price is no request at all: nothing is stored."""
-    remaining = order_line.price - granted(session, order_line.id)
-    if asked.amount is not None and asked.amount > remaining:
-        raise RefundAboveRemainder(requested=asked.amount, remaining=remaining)
+    if asked.amount is not None:
+        refuse_excess(session, order_line, asked.amount)
 
 
 def _asked(session: Session, asked: ReturnLineIn, order_line: OrderLine) -> int:
