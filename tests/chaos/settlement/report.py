@@ -1,0 +1,133 @@
+"""What came of a run: the figures that count, and what helps to understand them."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from tests.chaos.chain.report import seconds
+from tests.chaos.ordeal import Order
+from tests.chaos.settlement.auditor import Findings
+from tests.chaos.settlement.course import Course
+from tests.chaos.settlement.evidence import read_books, read_moves
+from tests.chaos.settlement.facts import RESTING
+
+#: Findings of a kind that are kept, and how much of each is shown.
+_SHOWN, _LENGTH = 20, 300
+#: States in which the next step is the customer's.
+_NOT_OURS = RESTING | {"awaiting_signature", "awaiting_evidence", "in_review"}
+#: Figures that have to be 0.
+WRONG = (
+    "double_payments", "lost_payments", "neither", "both", "ledger_imbalance", "breaks", "leftovers",
+)  # fmt: skip
+REPAIR = "slowest_repair_s"
+
+
+@dataclass
+class Report:
+    """What came of it. `stood`: by line, the longest that it stood where the desk owed a step."""
+
+    order: Order
+    findings: Findings
+    faults: Counter[str]
+    breaks: Sequence[dict[str, Any]]
+    states: Counter[str]
+    kinds: Counter[str]
+    stood: float
+    decided: Counter[str]
+    own_ends: int
+    took_s: float
+
+    def line(self) -> dict[str, Any]:
+        """The figures that count."""
+        found = self.findings
+        counted = {
+            "cases": found.cases,
+            "faults": self.faults.total(),
+            "double_payments": len(found.double_payments),
+            "lost_payments": len(found.lost_payments),
+            "neither": len(found.neither),
+            "both": len(found.both),
+            "ledger_imbalance": len(found.ledger_imbalance),
+            "breaks": len(self.breaks),
+        }
+        left = {"leftovers": len(found.leftovers)} if found.leftovers else {}
+        return counted | left | {REPAIR: seconds(self.stood)}
+
+    def whole(self) -> dict[str, Any]:
+        """Everything, for whoever wants to know more."""
+        found = self.findings
+        return self.line() | {
+            "database": self.order.database,
+            "seed": self.order.seed,
+            "sabotage": self.order.sabotage,
+            "seconds": round(self.took_s),
+            "states": dict(sorted(self.states.items())),
+            "returns": dict(sorted(self.kinds.items())),
+            "decided": dict(sorted(self.decided.items())),
+            "ended_by_themselves": self.own_ends,
+            "by_kind": dict(sorted(self.faults.items())),
+            "problems": [
+                f"{name}: {one}"
+                for name in WRONG
+                if name != "breaks"
+                for one in getattr(found, name)[:_SHOWN]
+            ],
+            "open_breaks": list(self.breaks[:_SHOWN]),
+        }
+
+
+def report_of(order: Order, going: Course, findings: Findings, took_s: float) -> Report:
+    """While the run's installation is there still."""
+    return Report(
+        order=order,
+        findings=findings,
+        faults=Counter(kind for _, kind in going.fired),
+        breaks=going.reconcile(),
+        states=Counter(line.state for line in read_books(going.house.url).lines),
+        kinds=Counter(one.kind for one in going.bought),
+        stood=max(map(longest, read_moves(going.house.url).values()), default=0.0),
+        decided=going.desk.decided,
+        own_ends=going.house.members.own_ends,
+        took_s=took_s,
+    )
+
+
+def longest(moves: Sequence[tuple[str, str]]) -> float:
+    """Seconds that a line stood at the most where somebody of the shop owed the next step."""
+    if moves and moves[-1][1] not in RESTING:
+        return float("inf")
+    times = [(datetime.fromisoformat(at), state) for at, state in moves]
+    stood = ((b - a).total_seconds() for (a, state), (b, _) in pairwise(times) if _is_ours(state))
+    return max(stood, default=0.0)
+
+
+def _is_ours(state: str) -> bool:
+    return state not in _NOT_OURS
+
+
+def together(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sums of both databases, and the slower of the two repairs."""
+    names = list(dict.fromkeys(name for line in lines for name in line if name != REPAIR))
+    summed = {name: sum(line.get(name, 0) for line in lines) for name in names}
+    slowest = [line[REPAIR] for line in lines]
+    return summed | {REPAIR: None if None in slowest else max(slowest)}
+
+
+def tell(one: dict[str, Any]) -> None:
+    """A run as people read it."""
+    say = sys.stdout.write
+    say(f"\n{one['database']}, seed {one['seed']}, {one['cases']} cases, {one['seconds']} s")
+    say(f" (sabotaged: {one['sabotage']})\n" if one["sabotage"] else "\n")
+    for kind, count in one["by_kind"].items():
+        say(f"  {kind:<40} {count:>5}\n")
+    for name in ("states", "returns", "decided"):
+        say(f"  {name}: " + ", ".join(f"{n} {what}" for what, n in one[name].items()) + "\n")
+    say(f"  processes ended by themselves {one['ended_by_themselves']} times\n")
+    for problem in (*one["problems"], *map(str, one["open_breaks"])):
+        say(f"  PROBLEM: {problem[:_LENGTH]}\n")
