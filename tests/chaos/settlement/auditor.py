@@ -6,7 +6,7 @@ All three are read by others, without the product's code; nothing of it takes pa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.settlement.facts import OVER, RESTING, Books, Chain, Line, Log
@@ -60,8 +60,8 @@ def judge(books: Books, log: Log, chain: Chain) -> Findings:
     paid = _payments(books, log, chain)
     for line in books.lines:
         _judge_line(line, paid[line.id], chain, found)
-    found.double_payments += _strangers(books, log)
-    found.double_payments += _twice_under_one_key(log)
+    over = {line.id for line in books.lines if paid[line.id].total > line.due}
+    found.double_payments += _unexplained(books, log, over)
     found.ledger_imbalance += _entries(books)
     found.ledger_imbalance += _accounts(books, log, chain)
     found.leftovers += _leftovers(books, log)
@@ -107,23 +107,24 @@ def _judge_line(line: Line, paid: _Paid, chain: Chain, found: Findings) -> None:
         found.both.append(f"{about}; the customer has the token")
 
 
-def _strangers(books: Books, log: Log) -> Iterator[str]:
-    """Money that left for no leg at all, or on behalf of one that books say failed."""
-    states = {leg.id: leg.state for leg in books.legs}
+def _unexplained(books: Books, log: Log, over: Collection[str]) -> Iterator[str]:
+    """Money that left for no leg, or for one that books say failed, or twice for one.
+
+    `over`: lines whose double payment was found already.
+    """
+    legs = {leg.id: leg for leg in books.legs if leg.line_id not in over}
+    others = {leg.id for leg in books.legs} - legs.keys()
+    times: Counter[str] = Counter()
     for refund in log.refunds:
-        if refund.status in _WITHOUT_EFFECT:
+        if refund.status in _WITHOUT_EFFECT or refund.key in others:
             continue
-        if refund.key not in states:
+        times[refund.key] += 1
+        if refund.key not in legs:
             yield f"refund {refund.id} of {refund.amount} {refund.currency} is of no leg"
-        elif states[refund.key] in ("failed", "compensated"):
-            yield f"refund {refund.id} was paid, and its leg is {states[refund.key]}"
-
-
-def _twice_under_one_key(log: Log) -> Iterator[str]:
-    standing = Counter(one.key for one in log.refunds if one.status not in _WITHOUT_EFFECT)
-    for key, times in standing.items():
-        if times > 1:
-            yield f"leg {key} was paid {times} times"
+        elif legs[refund.key].state in ("failed", "compensated"):
+            yield f"refund {refund.id} was paid, and its leg is {legs[refund.key].state}"
+        elif times[refund.key] > 1:
+            yield f"refund {refund.id} pays leg {refund.key} once more"
 
 
 # -- the ledger ------------------------------------------------------------------------------------
@@ -185,11 +186,7 @@ def _leftovers(books: Books, log: Log) -> Iterator[str]:
         if leg.state not in OVER and states[leg.line_id] == "settled":
             yield f"leg {leg.id} ({leg.kind}) of a settled line is {leg.state}"
     yield from books.open_work
-    for refund in log.refunds:
-        if refund.status == "pending":
-            yield f"refund {refund.id} is pending"
-    for dispute in log.disputes:
-        if dispute.status == "open":
-            yield f"dispute {dispute.id} is open"
+    yield from (f"refund {one.id} is pending" for one in log.refunds if one.status == "pending")
+    yield from (f"dispute {one.id} is open" for one in log.disputes if one.status == "open")
     if log.untold:
         yield f"the processor has {log.untold} things to tell"

@@ -19,17 +19,16 @@ from tests.chaos.settlement.house import FINAL, House
 from tests.chaos.settlement.people import HELD, state_of
 from tests.chaos.settlement.purchases import Purchase
 
-#: Why refunds come back: only the last can be tried again with hope.
-REASONS = ("expired_or_canceled_card", "lost_or_stolen_card", "declined")
+#: Why refunds come back: because the card is gone, or for what can be tried again with hope.
+_GONE = ("expired_or_canceled_card", "lost_or_stolen_card")
+_REASONS = (*_GONE, "declined", "declined", "insufficient_funds")
 _REFUNDS = """SELECT id, charge, status, reason FROM refund"""
 
 
 class Bank:
     """The processor's own side. `disputed`: orders with a chargeback that is open or was lost."""
 
-    def __init__(
-        self, house: House, agenda: Agenda, bought: Sequence[Purchase], seed: int
-    ) -> None:
+    def __init__(self, house: House, agenda: Agenda, bought: Sequence[Purchase], seed: int) -> None:
         self.disputed: set[str] = set()
         self._house, self._agenda = house, agenda
         self._bought = bought
@@ -59,7 +58,7 @@ class Bank:
         paid = [one for one in self._refunds() if one[2] == "succeeded"]
         if not paid:
             return False
-        body = {"reason": self._draw.choice(REASONS)}
+        body = {"reason": self._draw.choice(_REASONS)}
         refund = self._draw.choice(paid)[0]
         return ask(self._http, "POST", f"/sandbox/refunds/{refund}/fail", json=body).is_success
 
@@ -117,7 +116,7 @@ class Bank:
     def _has_paid(self, charge: str) -> bool:
         """By the log: a refund that stands, or one whose card was gone and was credited instead."""
         return any(
-            its == charge and (status != "failed" or reason in REASONS[:2])
+            its == charge and (status != "failed" or reason in _GONE)
             for _, its, status, reason in self._refunds()
         )
 

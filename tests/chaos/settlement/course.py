@@ -65,7 +65,7 @@ class Course:
             raise SystemExit(f"a customer was refused: {self.customers.problems[0]}")
 
     def come_to_an_end(self) -> Findings:
-        """No more faults; wait until nothing moves any more and the auditor agrees, or time is up."""
+        """No more faults; wait until nothing moves and the auditor agrees, or time is up."""
         self.doer.make_up()
         end = time.monotonic() + self.order.end_s
         findings = self.audit()
@@ -133,6 +133,4 @@ def course(order: Order, cases: int) -> Iterator[Course]:
         bank = Bank(built, agendas[2], bought, order.seed)
         desk = Desk(built, agendas[1], customers, order.seed, bank.disputed)
         doer = Doer(built, bank, agendas[2])
-        yield Course(
-            order, built, bought, planned, customers, desk, bank, agendas, doer, since
-        )
+        yield Course(order, built, bought, planned, customers, desk, bank, agendas, doer, since)

@@ -1,4 +1,4 @@
-"""What the auditor goes by: the database by plain SQL, the processor's file, the node by JSON-RPC."""
+"""What the auditor goes by: the books by SQL, the processor's file, the node by JSON-RPC."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Posting:
 
 @dataclass
 class Books:
-    """What the database says. `open_work`: rows of queues that are not done, a sentence for each."""
+    """What the database says. `open_work`: rows of queues that are not done, in words."""
 
     lines: Sequence[Line] = ()
     legs: Sequence[Leg] = ()

@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from redis import Redis
-
 from chain import account
 from chain.contracts import Deployment, encode_call
 from chain.local import ADMIN
@@ -25,9 +23,13 @@ from tests.chaos.chain.proxy import Plan
 from tests.chaos.chain.scene import Miner
 from tests.chaos.ordeal import Logs, Order, own_database
 from tests.chaos.settlement.amnesia import Amnesia
+from tests.chaos.settlement.brokers import Files, RedisBroker
 from tests.chaos.settlement.members import Member, Members
 from tests.chaos.settlement.purchases import Purchase
-from tests.chaos.settlement.wires import ToProcessor, Webhooks, Wires, serving
+from tests.chaos.settlement.steering import Wires
+from tests.chaos.settlement.to_processor import ToProcessor
+from tests.chaos.settlement.webhooks import Webhooks
+from tests.chaos.settlement.wires import serving
 from tests.support.chain_node import CHAIN_ID, ROOT, Anvil, free_port, person
 
 POLICY = Path(__file__).parent / "policy.yaml"
@@ -35,55 +37,11 @@ POLICY = Path(__file__).parent / "policy.yaml"
 CONFIRMED, FINAL = 2, 8
 BLOCK_TIME = 1.0
 #: Seconds to sign, and from then until a token that is not committed can be taken back.
-SIGN_S, RECLAIM_S = 45, 6
+SIGN_S, RECLAIM_S = 45, 3
 #: Anvil keeps 500 states in memory and others on disk, whence a reorg does not get them back.
 _KEEP_STATES = ("--prune-history", "10000")
 _MINTED_AT_ONCE = 50
 _COIN = 10**18
-_BROKER = "redis://127.0.0.1:6379/{}"
-#: Says that a database of Redis is taken by a run.
-_MARK = "chaos-settlement"
-
-
-class Files:
-    """The broker of one machine: a folder of messages."""
-
-    url = ""
-
-    def __init__(self, home: Path) -> None:
-        self._queue = home / "broker" / "queue"
-
-    def lose(self) -> None:
-        """Everything that waits in it."""
-        for message in self._queue.glob("*.msg"):
-            message.unlink(missing_ok=True)
-
-
-class RedisBroker:
-    """A numbered database that nobody else uses."""
-
-    def __init__(self) -> None:
-        self._number, self._redis = _free_database()
-        self.url = _BROKER.format(self._number)
-
-    def lose(self) -> None:
-        """Everything that waits in it."""
-        with self._redis.pipeline(transaction=True) as both:
-            both.flushdb().set(_MARK, "taken").execute()
-
-    def close(self) -> None:
-        """As it was found: empty."""
-        self._redis.flushdb()
-        self._redis.close()
-
-
-def _free_database() -> tuple[int, Redis]:
-    for number in range(1, 15):
-        client = Redis.from_url(_BROKER.format(number))
-        if client.dbsize() == 0 and client.set(_MARK, "taken", nx=True):
-            return number, client
-        client.close()
-    raise SystemExit("every database of Redis at 127.0.0.1:6379 is in use")
 
 
 @dataclass
@@ -181,7 +139,9 @@ def _prepare(settings: Settings) -> tuple[Merchant, Deployment, dict[str, str]]:
         merchant = setup.create_merchant(runtime, "demo", "Demo Marketplace")
         setup.activate_policy(runtime, merchant, POLICY.read_text(), "setup")
         merchant = setup.prepare(runtime, "demo", "Demo Marketplace")
-        keys = {who: create_key(runtime, merchant.id, who, SCOPES, None) for who in ("shop", "desk")}
+        keys = {
+            who: create_key(runtime, merchant.id, who, SCOPES, None) for who in ("shop", "desk")
+        }
         return merchant, runtime.deployment, keys
     finally:
         runtime.database.close()

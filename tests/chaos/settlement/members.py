@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.process import die_with_parent
+_LEASH = Path(__file__).parent / "leash.py"
 
 
 @dataclass
@@ -32,13 +33,12 @@ class Member:
         self.thaw_at = None
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                list(self.argv),
+                [sys.executable, str(_LEASH), *self.argv],
                 env=dict(self.env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
 
     def is_alive(self) -> bool:

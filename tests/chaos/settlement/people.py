@@ -1,4 +1,4 @@
-"""Customers, who ask, sign and perhaps take back; and the desk, which decides what is left to it."""
+"""Customers, who ask, sign and perhaps take back; and the desk, which decides the rest."""
 
 from __future__ import annotations
 
@@ -212,4 +212,3 @@ def _until(send: Any, patience_s: float = 90.0) -> httpx.Response:
         if time.monotonic() > end:
             raise SystemExit(f"nobody answers: {problem}")
         time.sleep(0.3)
-

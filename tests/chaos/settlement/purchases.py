@@ -132,9 +132,7 @@ def drawn(seed: int, cases: int, over_s: float, sign_within: float) -> list[Purc
     return [_one(draw, n, kind, over_s, sign_within) for n, kind in enumerate(kinds)]
 
 
-def _one(
-    draw: random.Random, index: int, kind: str, over_s: float, sign_within: float
-) -> Purchase:
+def _one(draw: random.Random, index: int, kind: str, over_s: float, sign_within: float) -> Purchase:
     price = draw.randint(10**15, 10**17) if kind == "crypto" else draw.randint(100, 50_000)
     races = kind == "racer"
     return Purchase(
@@ -146,7 +144,7 @@ def _one(
         key="0x" + keccak(text=f"{draw.random()}:{index}").hex(),
         # Who races has to have waited long enough before everything comes to an end.
         at=draw.uniform(0, 0.3 if races else 1.0) * over_s,
-        sign_after=sign_within - draw.uniform(3, 11) if races else draw.uniform(0, 2),
+        sign_after=sign_within - draw.uniform(2, 8) if races else draw.uniform(0, 2),
     )
 
 

@@ -23,7 +23,8 @@ _SHOWN, _LENGTH = 20, 300
 _NOT_OURS = RESTING | {"awaiting_signature", "awaiting_evidence", "in_review"}
 #: Figures that have to be 0.
 WRONG = (
-    "double_payments", "lost_payments", "neither", "both", "ledger_imbalance", "breaks", "leftovers",
+    "double_payments", "lost_payments", "neither", "both", "ledger_imbalance", "breaks",
+    "leftovers",
 )  # fmt: skip
 REPAIR = "slowest_repair_s"
 

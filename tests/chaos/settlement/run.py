@@ -1,8 +1,9 @@
 """Hundreds of returns in a storm of faults, then an audit of all money: `make chaos-settlement`.
 
-The last line is one JSON object; what led to it is kept in var/chaos-settlement.json. The exit code
-is 1 if a payment was made twice or not at all, a customer has neither token nor money, or both, if
-ledger, processor and chain disagree, or if anything has not come to an end. `--seed` repeats a plan.
+The last line is one JSON object; what led to it is kept in var/chaos-settlement.json. The exit
+code is 1 if a payment was made twice or not at all, if a customer has neither token nor money, or
+both, if ledger, processor and chain disagree, or if anything has not come to an end. `--seed`
+repeats a plan.
 """
 
 from __future__ import annotations
