@@ -53,7 +53,7 @@ class Course:
             agenda.start()
         self.customers.begin()
         self.desk.begin()
-        ordeal = Ordeal(self.house.wires, self.doer, self.house.members)  # type: ignore[arg-type]
+        ordeal = Ordeal(self.house.wires, self.doer, self.house.members)
         self.fired = ordeal.suffer(self.planned, self._check)
         Logs("chaos-settlement", self.order.database).keep_times(self.fired)
 

@@ -14,8 +14,8 @@ from tests.chaos.chain.report import seconds
 from tests.chaos.ordeal import Order
 from tests.chaos.settlement.auditor import Findings
 from tests.chaos.settlement.course import Course
-from tests.chaos.settlement.evidence import read_books, read_moves
-from tests.chaos.settlement.facts import RESTING
+from tests.chaos.settlement.evidence import read_books, read_log, read_moves
+from tests.chaos.settlement.facts import RESTING, Log
 
 #: Findings of a kind that are kept, and how much of each is shown.
 _SHOWN, _LENGTH = 20, 300
@@ -39,6 +39,7 @@ class Report:
     breaks: Sequence[dict[str, Any]]
     states: Counter[str]
     kinds: Counter[str]
+    money: Counter[str]
     stood: float
     decided: Counter[str]
     own_ends: int
@@ -70,6 +71,7 @@ class Report:
             "seconds": round(self.took_s),
             "states": dict(sorted(self.states.items())),
             "returns": dict(sorted(self.kinds.items())),
+            "processor": dict(sorted(self.money.items())),
             "decided": dict(sorted(self.decided.items())),
             "ended_by_themselves": self.own_ends,
             "by_kind": dict(sorted(self.faults.items())),
@@ -92,11 +94,19 @@ def report_of(order: Order, going: Course, findings: Findings, took_s: float) ->
         breaks=going.reconcile(),
         states=Counter(line.state for line in read_books(going.house.url).lines),
         kinds=Counter(one.kind for one in going.bought),
+        money=_money(read_log(going.house.log_file)),
         stood=max(map(longest, read_moves(going.house.url).values()), default=0.0),
         decided=going.desk.decided,
         own_ends=going.house.members.own_ends,
         took_s=took_s,
     )
+
+
+def _money(log: Log) -> Counter[str]:
+    """What the processor went through."""
+    said = [("refund", one.status) for one in log.refunds]
+    said += [("dispute", one.status) for one in log.disputes]
+    return Counter(f"{what} {status}" for what, status in said)
 
 
 def longest(moves: Sequence[tuple[str, str]]) -> float:
@@ -127,7 +137,7 @@ def tell(one: dict[str, Any]) -> None:
     say(f" (sabotaged: {one['sabotage']})\n" if one["sabotage"] else "\n")
     for kind, count in one["by_kind"].items():
         say(f"  {kind:<40} {count:>5}\n")
-    for name in ("states", "returns", "decided"):
+    for name in ("states", "returns", "processor", "decided"):
         say(f"  {name}: " + ", ".join(f"{n} {what}" for what, n in one[name].items()) + "\n")
     say(f"  processes ended by themselves {one['ended_by_themselves']} times\n")
     for problem in (*one["problems"], *map(str, one["open_breaks"])):
