@@ -27,6 +27,8 @@ from tests.chaos.settlement.purchases import Purchase, drawn
 #: Seconds that a deed of the plan takes with its pause, about; customers come until shortly before.
 _DEED_S = 2.1
 _ASKED_WITHIN = 0.75
+#: How many customers are at it at the same time.
+_HANDS = 6
 
 
 @dataclass
@@ -126,11 +128,13 @@ def course(order: Order, cases: int) -> Iterator[Course]:
         bought = drawn(order.seed, cases, over_s, SIGN_S)
         since = built.node().head()
         built.mint(bought)
-        agendas = [Agenda(name) for name in ("customers", "desk", "bank")]
+        crowd = [Agenda(f"customers {n}") for n in range(_HANDS)]
+        at_desk, at_bank = Agenda("desk"), Agenda("bank")
+        agendas = [*crowd, at_desk, at_bank]
         for agenda in agendas:
             stack.callback(agenda.stop)
-        customers = Customers(built, agendas[0], bought)
-        bank = Bank(built, agendas[2], bought, order.seed)
-        desk = Desk(built, agendas[1], customers, order.seed, bank.disputed)
-        doer = Doer(built, bank, agendas[2])
+        customers = Customers(built, crowd, bought)
+        bank = Bank(built, at_bank, bought, order.seed)
+        desk = Desk(built, at_desk, customers, order.seed, bank.disputed)
+        doer = Doer(built, bank, at_bank)
         yield Course(order, built, bought, planned, customers, desk, bank, agendas, doer, since)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -44,13 +44,12 @@ def state_of(node: Node, escrow: str, line: str, block: str = "latest") -> int:
 class Customers:
     """Everybody who bought something. `problems`: refusals that nobody should have met."""
 
-    def __init__(self, house: House, agenda: Agenda, bought: Sequence[Purchase]) -> None:
+    def __init__(self, house: House, agendas: Sequence[Agenda], bought: Sequence[Purchase]) -> None:
         self.problems: list[str] = []
-        self._house, self._agenda, self._bought = house, agenda, bought
+        self._house, self._agendas, self._bought = house, agendas, bought
         self._by_number = {one.number: one for one in bought}
         self._collection = house.deployment.collection
         self._shop = _client(house, "shop")
-        self._node = house.node()
 
     def prepare(self) -> None:
         """What was bought, as shop and processor know it."""
@@ -72,12 +71,16 @@ class Customers:
     def begin(self) -> None:
         """Each at its time."""
         for one in self._bought:
-            self._agenda.after(one.at, lambda one=one: self._ask(one))
+            self._after(one, one.at, self._ask)
 
     def sign_again(self, order: str) -> None:
         """The desk has approved once more."""
         one = self._by_number[order]
-        self._agenda.after(0.2, lambda: self._sign(one))
+        self._after(one, 0.2, self._sign)
+
+    def _after(self, one: Purchase, seconds: float, deed: Callable[[Purchase], None]) -> None:
+        """Everything of one customer is done by one hand, one after the other."""
+        self._agendas[one.index % len(self._agendas)].after(seconds, lambda: deed(one))
 
     def _ask(self, one: Purchase) -> None:
         headers = self._right_to(one) | {"Idempotency-Key": f"ask-{one.number}"}
@@ -87,7 +90,7 @@ class Customers:
             self.problems.append(f"{one.number}: {answer.text[:300]}")
             return
         one.rma = answer.json()["rma"]
-        self._agenda.after(one.sign_after, lambda: self._sign(one))
+        self._after(one, one.sign_after, self._sign)
 
     def _right_to(self, one: Purchase) -> dict[str, str]:
         answer = ask(self._shop, "POST", "/v1/client-tokens", json={"order": one.number})
@@ -107,19 +110,19 @@ class Customers:
             one.message = offer["typed_data"]["message"]
             if answer.is_success and one.kind == "racer":
                 due = int(one.message["reclaimAfter"]) + 1 - time.time()
-                self._agenda.after(max(0.0, due), lambda: self._reclaim(one))
+                self._after(one, max(0.0, due), self._reclaim)
 
     def _reclaim(self, one: Purchase) -> None:
         """As soon as the date is over, unless it is too late; again if a reorg undid it."""
         line = one.message["line"]
         name = line if isinstance(line, str) else "0x" + bytes(line).hex()
-        state = state_of(self._node, self._house.deployment.escrow, name)
+        state = state_of(self._house.node(), self._house.deployment.escrow, name)
         if state in (0, HELD):
             if state == HELD:
                 self._send_reclaim(one, name)
-            self._agenda.after(1.0, lambda: self._reclaim(one))
+            self._after(one, 1.0, self._reclaim)
         else:
-            self._agenda.after(5.0, lambda: self._reclaim(one))
+            self._after(one, 5.0, self._reclaim)
 
     def _send_reclaim(self, one: Purchase, name: str) -> None:
         told = one.message
@@ -131,7 +134,7 @@ class Customers:
         values = [(line, *addresses, *numbers, *refund, *dates), one.wallet]
         transaction = {
             "chainId": self._house.deployment.chain_id,
-            "nonce": self._node.count(one.wallet),
+            "nonce": self._house.node().count(one.wallet),
             "to": to_checksum_address(self._house.deployment.escrow),
             "data": "0x" + (_RECLAIM + encode([_AUTHORIZATION, "address"], values)).hex(),
             "gas": _GAS,
@@ -141,7 +144,7 @@ class Customers:
         }
         raw = Account.sign_transaction(transaction, one.key).raw_transaction
         # Known already, or too early by the chain's clock: it is tried again.
-        list(self._node.answers([("eth_sendRawTransaction", ("0x" + raw.hex(),))]))
+        self._house.node().answers([("eth_sendRawTransaction", ("0x" + raw.hex(),))])
 
 
 class Desk:
