@@ -37,7 +37,7 @@ POLICY = Path(__file__).parent / "policy.yaml"
 CONFIRMED, FINAL = 2, 8
 BLOCK_TIME = 1.0
 #: Seconds to sign, and from then until a token that is not committed can be taken back.
-SIGN_S, RECLAIM_S = 45, 3
+SIGN_S, RECLAIM_S = 45, 1
 #: Anvil keeps 500 states in memory and others on disk, whence a reorg does not get them back.
 _KEEP_STATES = ("--prune-history", "10000")
 _MINTED_AT_ONCE = 50

@@ -109,7 +109,7 @@ class Customers:
             answer = ask(self._shop, "POST", path, json=given, headers=headers)
             one.message = offer["typed_data"]["message"]
             if answer.is_success and one.kind == "racer":
-                due = int(one.message["reclaimAfter"]) + 1 - time.time()
+                due = int(one.message["reclaimAfter"]) + 0.2 - time.time()
                 self._after(one, max(0.0, due), self._reclaim)
 
     def _reclaim(self, one: Purchase) -> None:

@@ -144,7 +144,7 @@ def _one(draw: random.Random, index: int, kind: str, over_s: float, sign_within:
         key="0x" + keccak(text=f"{draw.random()}:{index}").hex(),
         # Who races has to have waited long enough before everything comes to an end.
         at=draw.uniform(0, 0.3 if races else 1.0) * over_s,
-        sign_after=sign_within - draw.uniform(2, 8) if races else draw.uniform(0, 2),
+        sign_after=sign_within - draw.uniform(1.5, 6) if races else draw.uniform(0, 2),
     )
 
 

@@ -19,6 +19,8 @@ from tests.chaos.settlement.facts import RESTING, Log
 
 #: Findings of a kind that are kept, and how much of each is shown.
 _SHOWN, _LENGTH = 20, 300
+#: Lines that stood longest, of which the report tells.
+_SLOWEST = 5
 #: States in which the next step is the customer's.
 _NOT_OURS = RESTING | {"awaiting_signature", "awaiting_evidence", "in_review"}
 #: Figures that have to be 0.
@@ -31,7 +33,7 @@ REPAIR = "slowest_repair_s"
 
 @dataclass
 class Report:
-    """What came of it. `stood`: by line, the longest that it stood where the desk owed a step."""
+    """What came of it. `stood`: where lines stood longest, the longest first."""
 
     order: Order
     findings: Findings
@@ -40,7 +42,7 @@ class Report:
     states: Counter[str]
     kinds: Counter[str]
     money: Counter[str]
-    stood: float
+    stood: list[Stand]
     decided: Counter[str]
     own_ends: int
     took_s: float
@@ -59,7 +61,7 @@ class Report:
             "breaks": len(self.breaks),
         }
         left = {"leftovers": len(found.leftovers)} if found.leftovers else {}
-        return counted | left | {REPAIR: seconds(self.stood)}
+        return counted | left | {REPAIR: seconds(self.stood[0].seconds) if self.stood else 0.0}
 
     def whole(self) -> dict[str, Any]:
         """Everything, for whoever wants to know more."""
@@ -73,6 +75,10 @@ class Report:
             "returns": dict(sorted(self.kinds.items())),
             "processor": dict(sorted(self.money.items())),
             "decided": dict(sorted(self.decided.items())),
+            "stood_longest": [
+                f"{seconds(one.seconds)} s {one.state} since {one.since}: {one.line}"
+                for one in self.stood
+            ],
             "ended_by_themselves": self.own_ends,
             "by_kind": dict(sorted(self.faults.items())),
             "problems": [
@@ -87,6 +93,7 @@ class Report:
 
 def report_of(order: Order, going: Course, findings: Findings, took_s: float) -> Report:
     """While the run's installation is there still."""
+    stands = [longest(its, line) for line, its in read_moves(going.house.url).items()]
     return Report(
         order=order,
         findings=findings,
@@ -95,7 +102,7 @@ def report_of(order: Order, going: Course, findings: Findings, took_s: float) ->
         states=Counter(line.state for line in read_books(going.house.url).lines),
         kinds=Counter(one.kind for one in going.bought),
         money=_money(read_log(going.house.log_file)),
-        stood=max(map(longest, read_moves(going.house.url).values()), default=0.0),
+        stood=sorted(stands, reverse=True)[:_SLOWEST],
         decided=going.desk.decided,
         own_ends=going.house.members.own_ends,
         took_s=took_s,
@@ -109,17 +116,30 @@ def _money(log: Log) -> Counter[str]:
     return Counter(f"{what} {status}" for what, status in said)
 
 
-def longest(moves: Sequence[tuple[str, str]]) -> float:
-    """Seconds that a line stood at the most where somebody of the shop owed the next step."""
+@dataclass(frozen=True, order=True)
+class Stand:
+    """How long a line stood, in which state, since when."""
+
+    seconds: float
+    state: str
+    since: str
+    line: str = ""
+
+
+def longest(moves: Sequence[tuple[str, str]], line: str = "") -> Stand:
+    """Where a line stood longest while somebody of the shop owed the next step."""
     if moves and moves[-1][1] not in RESTING:
-        return float("inf")
-    times = [(datetime.fromisoformat(at), state) for at, state in moves]
-    stood = ((b - a).total_seconds() for (a, state), (b, _) in pairwise(times) if _is_ours(state))
-    return max(stood, default=0.0)
+        return Stand(float("inf"), moves[-1][1], moves[-1][0], line)
+    stood = (
+        Stand(_between(since, until), state, since, line)
+        for (since, state), (until, _) in pairwise(moves)
+        if state not in _NOT_OURS
+    )
+    return max(stood, default=Stand(0.0, "", "", line))
 
 
-def _is_ours(state: str) -> bool:
-    return state not in _NOT_OURS
+def _between(since: str, until: str) -> float:
+    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
 
 
 def together(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -140,5 +160,7 @@ def tell(one: dict[str, Any]) -> None:
     for name in ("states", "returns", "processor", "decided"):
         say(f"  {name}: " + ", ".join(f"{n} {what}" for what, n in one[name].items()) + "\n")
     say(f"  processes ended by themselves {one['ended_by_themselves']} times\n")
+    for stand in one["stood_longest"]:
+        say(f"  stood longest: {stand}\n")
     for problem in (*one["problems"], *map(str, one["open_breaks"])):
         say(f"  PROBLEM: {problem[:_LENGTH]}\n")

@@ -7,7 +7,7 @@ import random
 from tests.chaos.chain.plan import dealt
 from tests.chaos.settlement.deck import DECKS, DEEDS, RETURNS, WIRE, faults_for, returns
 from tests.chaos.settlement.purchases import drawn
-from tests.chaos.settlement.report import longest, together
+from tests.chaos.settlement.report import Stand, longest, together
 from tests.chaos.settlement.steering import KINDS
 
 
@@ -47,8 +47,9 @@ def test_a_line_stood_as_long_as_the_shop_owed_the_next_step() -> None:
         ("2026-01-01 05:00:00+00:00", "settling"),
         ("2026-01-01 05:00:01+00:00", "settled"),
     ]
-    assert longest(moves) == 7.0
-    assert longest(moves[:-1]) == float("inf")
+    assert longest(moves, "L") == Stand(7.0, "depositing", moves[1][0], "L")
+    assert longest(moves[:-1]) == Stand(float("inf"), "settling", moves[4][0])
+    assert longest(moves[:1] + [("2026-01-02 00:00:00+00:00", "expired")]).seconds == 0.0
 
 
 def test_both_databases_are_summed_and_the_slower_repair_is_told() -> None:
