@@ -49,7 +49,7 @@ def test_a_line_stood_as_long_as_the_shop_owed_the_next_step() -> None:
     ]
     assert longest(moves, "L") == Stand(7.0, "depositing", moves[1][0], "L")
     assert longest(moves[:-1]) == Stand(float("inf"), "settling", moves[4][0])
-    assert longest(moves[:1] + [("2026-01-02 00:00:00+00:00", "expired")]).seconds == 0.0
+    assert longest([*moves[:1], ("2026-01-02 00:00:00+00:00", "expired")]).seconds == 0.0
 
 
 def test_both_databases_are_summed_and_the_slower_repair_is_told() -> None:
