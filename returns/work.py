@@ -4,6 +4,7 @@ A wake-up that is lost or comes twice changes nothing: rows that are due are fou
 worker that overslept its lease cannot record a result (`LeaseLost`).
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -93,6 +94,16 @@ def postpone(session: Session, item: Item, now: datetime, error: str) -> None:
     wait = 3600 if item.attempts > PATIENCE else min(60, 2 ** (item.attempts - 1))
     later = now + timedelta(seconds=wait)
     _settle(session, item, {"due_at": later, "lease_until": None, "last_error": error[:1000]})
+
+
+def hasten(session: Session, subject_ids: Collection[UUID], now: datetime) -> None:
+    """What these waited for has happened: their work is due at once, and has not failed so far."""
+    statement = (
+        sa.update(OutboxItem)
+        .where(col(OutboxItem.subject_id).in_(subject_ids), col(OutboxItem.done_at).is_(None))
+        .values(due_at=now, attempts=0)
+    )
+    session.connection().execute(statement)
 
 
 def _settle(session: Session, item: Item, values: dict[str, Any]) -> None:

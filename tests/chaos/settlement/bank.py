@@ -22,7 +22,8 @@ from tests.chaos.settlement.purchases import Purchase
 #: Why refunds come back: because the card is gone, or for what can be tried again with hope.
 _GONE = ("expired_or_canceled_card", "lost_or_stolen_card")
 _REASONS = (*_GONE, "declined", "declined", "insufficient_funds")
-_REFUNDS = """SELECT id, charge, status, reason FROM refund"""
+_REFUNDS = "SELECT id, charge, status, reason FROM refund"
+_OPEN = "SELECT id, charge FROM dispute WHERE status = 'open'"
 
 
 class Bank:
@@ -55,7 +56,7 @@ class Bank:
 
     def fail_a_refund(self) -> bool:
         """One that was paid comes back, as days later; False where there is none."""
-        paid = [one for one in self._refunds() if one[2] == "succeeded"]
+        paid = [one for one in self._log(_REFUNDS) if one[2] == "succeeded"]
         if not paid:
             return False
         body = {"reason": self._draw.choice(_REASONS)}
@@ -79,7 +80,10 @@ class Bank:
         return True
 
     def close_all(self) -> None:
-        """What is open is decided now."""
+        """What is open is decided now, also where nobody heard that it was opened."""
+        buyers = {charge["id"]: one for one in self._bought for charge in one.charges()}
+        for dispute, charge in self._log(_OPEN):
+            self._under_way[dispute] = (buyers[charge], charge)
         for dispute in list(self._under_way):
             self._agenda.after(0.0, lambda dispute=dispute: self._close(dispute))
 
@@ -117,7 +121,7 @@ class Bank:
         """By the log: a refund that stands, or one whose card was gone and was credited instead."""
         return any(
             its == charge and (status != "failed" or reason in _GONE)
-            for _, its, status, reason in self._refunds()
+            for _, its, status, reason in self._log(_REFUNDS)
         )
 
     def _is_owed(self, one: Purchase) -> bool:
@@ -125,13 +129,13 @@ class Bank:
         answer = ask(self._shop, "GET", f"/v1/returns/{one.rma}")
         return answer.json()["state"] in ("settling", "needs_attention")
 
-    def _refunds(self) -> list[tuple[Any, ...]]:
+    def _log(self, query: str) -> list[tuple[Any, ...]]:
         path = f"file:{self._house.log_file}?mode=ro"
         for _ in range(20):
             try:
                 log = sqlite3.connect(path, uri=True, timeout=5)
                 try:
-                    return log.execute(_REFUNDS).fetchall()
+                    return log.execute(query).fetchall()
                 finally:
                     log.close()
             except sqlite3.OperationalError:
