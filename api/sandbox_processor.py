@@ -1,7 +1,7 @@
 """A stand-in payment processor: its own process, its own log, signed webhooks, a failure switch.
 
 It knows nothing of Undrop but an address for webhooks. Like real processors it honours idempotency
-keys, refuses refunds above the charge, and answers `pending` before it has paid.
+keys, refuses refunds above what is left of a charge, and answers `pending` before it has paid.
 
 Failure modes (POST /sandbox/failure {"mode": …}): none; down (503 to everything); lost_answer (does
 the work, then answers 504); decline (refuses refunds); fail_later (accepts, then the refund fails).
@@ -48,6 +48,10 @@ CREATE TABLE IF NOT EXISTS movement (
     currency TEXT NOT NULL, at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS failure (mode TEXT NOT NULL);
 """
+#: Refunds, and what a bank has taken: a disputed charge is not refunded besides.
+_PAID_BACK = """SELECT coalesce(sum(amount), 0) FROM (
+    SELECT amount FROM refund WHERE charge = :charge AND status != 'failed'
+    UNION ALL SELECT amount FROM dispute WHERE charge = :charge AND status != 'won')"""
 
 
 class Charge(BaseModel):
@@ -254,10 +258,7 @@ def _refund(db: sqlite3.Connection, body: RefundIn, *, declines: bool) -> dict[s
     if known is not None:
         return _view(known)
     charge = db.execute("SELECT * FROM charge WHERE id = ?", (body.charge,)).fetchone()
-    paid = db.execute(
-        "SELECT coalesce(sum(amount), 0) FROM refund WHERE charge = ? AND status != 'failed'",
-        (body.charge,),
-    ).fetchone()[0]
+    paid = db.execute(_PAID_BACK, {"charge": body.charge}).fetchone()[0]
     if declines or charge is None or charge["currency"] != body.currency:
         raise HTTPException(422, "the charge cannot be refunded")
     if int(body.amount) <= 0 or paid + int(body.amount) > charge["amount"]:

@@ -4,6 +4,7 @@ A wake-up that is lost or comes twice changes nothing: rows that are due are fou
 worker that overslept its lease cannot record a result (`LeaseLost`).
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -99,6 +100,16 @@ def look_again(session: Session, item: Item, at: datetime, why: str) -> None:
     """Give a claimed row back until `at`: waiting is no failure, and is not counted as one."""
     values = {"due_at": at, "attempts": 0, "lease_until": None, "last_error": why[:1000]}
     _settle(session, item, values)
+
+
+def hasten(session: Session, subject_ids: Collection[UUID], now: datetime) -> None:
+    """What these waited for has happened: their work is due at once, and has not failed so far."""
+    statement = (
+        sa.update(OutboxItem)
+        .where(col(OutboxItem.subject_id).in_(subject_ids), col(OutboxItem.done_at).is_(None))
+        .values(due_at=now, attempts=0)
+    )
+    session.connection().execute(statement)
 
 
 def _settle(session: Session, item: Item, values: dict[str, Any]) -> None:

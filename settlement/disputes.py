@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from returns import ledger, locks
+from returns import ledger, locks, work
 from returns.errors import CurrencyUnknown
 from returns.ids import new_id
 from returns.ledger import Move, Subject
@@ -45,6 +45,7 @@ def record(session: Session, processor: str, told: ProcessorDispute, now: dateti
     # Closed is closed: what opened it may be told after what ended it.
     if known.status is DisputeStatus.OPEN and told.status is not DisputeStatus.OPEN:
         known.status, known.updated_at = told.status, now
+        _let_go(session, known, now)
         if told.status is DisputeStatus.WON:
             _reverse(session, known, now)
 
@@ -135,6 +136,14 @@ def _opened(session: Session, payment: Payment, told: ProcessorDispute, now: dat
     )
     ledger.post(session, Subject(row.merchant_id, row.id), "dispute", row.id, [taken], now)
     return row
+
+
+def _let_go(session: Session, dispute: Dispute, now: datetime) -> None:
+    """Payouts that waited for the bank, perhaps for weeks, do not wait for their next turn."""
+    waiting = select(Leg.id).where(
+        Leg.payment_id == dispute.payment_id, Leg.state == LegState.PLANNED
+    )
+    work.hasten(session, session.exec(waiting).all(), now)
 
 
 def _reverse(session: Session, dispute: Dispute, now: datetime) -> None:

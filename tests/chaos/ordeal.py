@@ -14,8 +14,8 @@ from typing import Protocol
 from returns import migrate
 from returns.db import Database
 from tests.chaos.chain.plan import Deed, Plan
-from tests.chaos.chain.processes import Lives, wait
-from tests.chaos.chain.proxy import Steering
+from tests.chaos.chain.processes import Tended, wait
+from tests.chaos.chain.proxy import Armed
 from tests.support.stores import postgres_database
 
 #: What has happened: (Unix time, kind).
@@ -42,13 +42,23 @@ class Hands(Protocol):
         """One deed and its pause."""
 
 
+class Wire(Protocol):
+    """Lets faults happen to what passes it."""
+
+    def arm(self, fault: Armed) -> None:
+        """To the next that it fits."""
+
+    def fired(self) -> Fired:
+        """What has happened."""
+
+
 @dataclass
 class Ordeal:
     """Faults of the wire and deeds, as they were planned."""
 
-    proxy: Steering
+    proxy: Wire
     hands: Hands
-    lives: Lives
+    lives: Tended
 
     def suffer(self, planned: Plan, check: Callable[[], None]) -> Fired:
         """All deeds, each with its faults of the wire; then spare ones until there are enough.

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Protocol
 
 from tests.chaos.chain import proxy, relayer_process
 from tests.chaos.chain.dial import Dial
@@ -132,7 +133,14 @@ def _serve(node_port: int, told: Connection) -> None:
         server.serve_forever()
 
 
-def wait(seconds: float, lives: Lives) -> None:
+class Tended(Protocol):
+    """Processes that are started again when they end."""
+
+    def tend(self) -> None:
+        """Start again who has ended by itself."""
+
+
+def wait(seconds: float, lives: Tended) -> None:
     """Let time pass; who ends meanwhile is started again."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

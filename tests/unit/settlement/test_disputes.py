@@ -51,6 +51,21 @@ def test_won_dispute_lets_the_payout_go(desk: Desk, order: OrderIn, rma: str) ->
     assert ("chargebacks", "USD") not in desk.balances()
 
 
+def test_a_payout_that_waited_for_the_bank_for_days_goes_the_moment_it_is_over(
+    desk: Desk, order: OrderIn, rma: str
+) -> None:
+    desk.dispute(order, "open")
+    for _ in range(20):
+        desk.run()
+        desk.clock.move(hours=2)
+    assert refund(desk, rma).state is LegState.PLANNED
+    desk.run()
+    desk.dispute(order, "won")
+    desk.run()
+    assert desk.line(rma).state is LineState.SETTLED
+    assert len(desk.processor.log) == 1
+
+
 def test_lost_dispute_has_paid_and_the_token_goes_its_way(
     desk: Desk, order: OrderIn, rma: str
 ) -> None:
