@@ -182,8 +182,9 @@ def _add_entry(
     page: Page, one: Return, number: int, kind: str, cause: UUID, moves: list[Any]
 ) -> None:
     entry_id = made_id("entry", one.i, number)
-    page.add(JournalEntry, id=entry_id, merchant_id=MERCHANT, subject_id=one.id("line"),
-             line_id=one.id("line"), kind=kind, cause=cause, booked_at=one.at)  # fmt: skip
+    about = {"merchant_id": MERCHANT, "subject_id": one.id("line"), "line_id": one.id("line")}
+    booked = {"cause": cause, "booked_at": one.at, "sealed": False}
+    page.add(JournalEntry, id=entry_id, kind=kind, **about, **booked)
     for place, (source, target, asset, debit, credit) in enumerate(moves):
         about = {"merchant_id": MERCHANT, "entry_id": entry_id, "asset": asset}
         first = number * 8 + place * 2
