@@ -46,7 +46,7 @@ class TestAFile:
         assert [one["iban"] for one in sent(file)] == [IBANS[1], IBANS[2], IBANS[0]]
         assert {one["holder"] for one in sent(file)} == {"Jorg Mussig"}
         returns = bank.desk.rows(ReturnCase)
-        assert [one["note"] for one in sent(file)] == [sepa_text(case.rma) for case in returns]
+        assert [one["note"] for one in sent(file)] == [sepa_text(case.rma, 140) for case in returns]
         assert (file.transfers, file.total, file.currency) == (3, 250_001_008, "EUR")
         assert f"<IBAN>{OWN}</IBAN>".encode() in file.content
         assert b"<CtrlSum>2500010.08</CtrlSum>" in file.content
