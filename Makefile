@@ -82,6 +82,10 @@ bench-relayer: install ## The relayer against the node's ceiling, a script and a
 bench-reconcile: install ## A million orders against processor and chain, first and after news [SCALE=1]
 	@$(BIN)/python -m tests.bench.bench_reconcile
 
+.PHONY: bench-settlement
+bench-settlement: install ## Cases settled per second with 1, 2 and 4 workers, and what one costs [CASES=n]
+	@PYTHONPATH=tests/support $(BIN)/python -m tests.bench.bench_settlement
+
 .PHONY: bench-triage
 bench-triage: install ## Deciding, alone, in bulk and over HTTP, beside a tutorial's service [CASES=n]
 	@$(BIN)/python -m tests.bench.bench_triage
