@@ -16,8 +16,9 @@ from tests.oracle.policy_oracle import answer, terms_of
 from triage.decide import Decision, decide
 
 _DAY = timedelta(days=1)
-#: From nine in the evening, UTC, before a Saturday's fortnight to four in the morning of a Tuesday.
-_LONGEST_RIGHT = timedelta(days=17, hours=7)
+#: From eight in the evening, UTC, when the Saturday before a fortnight begins by a clock four hours
+#: ahead, to four in the morning of the Tuesday after it.
+_LONGEST_RIGHT = timedelta(days=17, hours=8)
 _EU_27 = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 _COUNTRIES = frozenset([*_EU_27.split(), "IS", "LI", "NO", "GB"])
 _GOOD_WORDS = {
