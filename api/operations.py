@@ -9,8 +9,7 @@ from fastapi import APIRouter, Path
 
 from api.door import CallerDep, RuntimeDep
 from settlement.commands import dead_letters
-from settlement.commands.inputs import Input
-from settlement.commands.review_inputs import Written
+from settlement.commands.inputs import Input, Written
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["operations"])
 

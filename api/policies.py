@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.door import CallerDep, RuntimeDep
 from settlement.commands import policies
-from settlement.commands.inputs import Input, Moment, Text
+from settlement.commands.inputs import Input, Moment, Text, Written
 
 router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
@@ -35,7 +35,7 @@ class RollBackIn(Input):
     """The version that is to be left, so that a request which is sent twice goes back once."""
 
     version: Number
-    reason: Annotated[Text, Field(min_length=3, max_length=1000)]
+    reason: Written
 
 
 @router.get("")

@@ -35,3 +35,10 @@ def desk(sqlite_template: Path, tmp_path: Path) -> Iterator[Desk]:
     built = desks.build(stores.sqlite_copy(sqlite_template, tmp_path), tmp_path)
     yield built
     built.runtime.close()
+
+
+@pytest.fixture
+def generous(desk: Desk) -> Desk:
+    """The same, whose customers keep their tokens."""
+    desk.use_policy(desks.KEPT)
+    return desk

@@ -46,11 +46,6 @@ def verdict_of(hits: Iterable[RuleHit]) -> Verdict:
     return verdict
 
 
-def is_looser(verdict: Verdict, than: Verdict) -> bool:
-    """Tell whether `verdict` gives the customer more than `than` does."""
-    return _SEVERITY[verdict] < _SEVERITY[than]
-
-
 def deny(code: str, sentence: str, /, ground: Ground = Ground.TERMS, **values: object) -> RuleHit:
     """Build a hit that denies; see `hit`."""
     return hit(code, Verdict.DENY, sentence, ground, **values)

@@ -81,6 +81,8 @@ CallData = Annotated[
 ]
 #: An address of IPv4 or IPv6, as text.
 Connection = Annotated[str, Field(max_length=45), AfterValidator(_connection)]
+#: A reason that somebody has written, for the audit.
+Written = Annotated[Text, Field(min_length=3, max_length=1000)]
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[\w.:#@+/-]+$")]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
 from sqlmodel import Session, col, select
 
 from returns import locks
@@ -25,7 +24,7 @@ from returns.errors import (
 from returns.tables import AuditRow, Break, Merchant, ReconciliationRun
 from returns.words import AgeBucket, BreakOutcome
 from settlement.commands.access import Caller
-from settlement.commands.inputs import Input, Name, Text
+from settlement.commands.inputs import Input, Name, Written
 from settlement.people import is_same_person
 from settlement.reconciliation import report_files
 from settlement.reconciliation.report_files import FileReport
@@ -33,8 +32,6 @@ from settlement.reconciliation.run import run
 from settlement.runtime import Runtime
 
 log = logging.getLogger(__name__)
-
-Written = Annotated[Text, Field(min_length=3, max_length=1000)]
 
 
 class AssignmentIn(Input):

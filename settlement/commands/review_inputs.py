@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from returns.review_terms import ANSWER_WITHIN
 from returns.words import Remedy
-from settlement.commands.inputs import Amount, Input, Text
+from settlement.commands.inputs import Amount, Input, Text, Written
 
 #: Bytes of one file.
 MAX_FILE = 1_000_000
@@ -36,7 +36,6 @@ def _printable(name: str) -> str:
 
 
 LineId = Annotated[str, Field(max_length=36)]
-Written = Annotated[Text, Field(min_length=3, max_length=1000)]
 Words = Annotated[Text, Field(min_length=3, max_length=2000)]
 FileName = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Days = Annotated[int, Field(strict=True, ge=1, le=60)]

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 import stores
-from desk import ADDRESSES, POLICY, Desk, build
+from desk import ADDRESSES, KEPT, Desk, build
 from fake_chain import DEPLOYMENT
 from ports import free_port
 from redis import Redis
@@ -40,7 +40,6 @@ _WORKERS = (1, 2, 4)
 _REDIS = "redis://127.0.0.1:6379/9"
 #: Seconds in which workers start and wait before the work is due.
 _AHEAD = 8
-_KEPT = POLICY.replace("fiat_refund: vault", "fiat_refund: keep")
 
 
 def main() -> None:
@@ -51,7 +50,7 @@ def main() -> None:
         migrate.upgrade(Database(url))
         DEPLOYMENT.save(home / f"deployment-{DEPLOYMENT.chain_id}.json")
         desk = build(url, home)
-        desk.use_policy(_KEPT)
+        desk.use_policy(KEPT)
         figures |= _statements(desk)
         figures |= {f"store_credit_{n}_s": _credit(desk, url, home, n) for n in _WORKERS}
         figures |= {f"fiat_refund_{n}_s": _refunds(desk, url, home, n) for n in _WORKERS}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from desk import ADDRESSES, POLICY, Desk, request_body
+from desk import ADDRESSES, Desk, part, request_body
 
 from returns import lifecycle
 from returns.errors import (
@@ -18,29 +18,7 @@ from returns.errors import (
 )
 from returns.tables import Event, IdempotencyRecord, Leg
 from returns.words import LegKind, LegState, LineState
-from settlement.commands.inputs import OrderIn
 from settlement.drain import drain_inbox, drain_outbox
-
-KEPT = POLICY.replace("fiat_refund: vault", "fiat_refund: keep").replace(
-    "store_credit: vault", "store_credit: keep"
-)
-
-
-@pytest.fixture
-def generous(desk: Desk) -> Desk:
-    """A desk whose customers keep their tokens: refunds by amount, as other systems know them."""
-    desk.use_policy(KEPT)
-    return desk
-
-
-def part(order: OrderIn, amount: int) -> list[dict[str, str]]:
-    (token,) = order.lines
-    place = {"collection": token.collection, "token_id": str(token.token_id)}
-    return [{**place, "amount": str(amount)}]
-
-
-def refunds(desk: Desk) -> list[Leg]:
-    return desk.rows(Leg, Leg.kind == LegKind.PROCESSOR_REFUND)
 
 
 class TestSaleorApps2446:
@@ -78,7 +56,7 @@ class TestSaleorApps2446:
         generous.clock.move(minutes=2)
         generous.run()
         assert generous.line(rma).state is LineState.SETTLED
-        (leg,) = refunds(generous)
+        (leg,) = generous.refunds()
         assert generous.processor.asked == [leg.id]
         assert generous.processor.looked_up == [leg.id]
         assert [one.id for one in generous.processor.log] == [leg.reference]
@@ -89,7 +67,7 @@ class TestSaleorApps2446:
             generous.ask(order, lines=part(order, 300))
         generous.run()
         assert [one.amount for one in generous.processor.log] == [300, 300]
-        assert {leg.state for leg in refunds(generous)} == {LegState.FINAL}
+        assert {leg.state for leg in generous.refunds()} == {LegState.FINAL}
 
     def test_calls_and_refund_ids_are_counted(self, generous: Desk) -> None:
         order = generous.buy()
@@ -100,7 +78,7 @@ class TestSaleorApps2446:
         generous.processor.mode = "ok"
         generous.clock.move(minutes=2)
         generous.run()
-        legs = refunds(generous)
+        legs = generous.refunds()
         assert generous.processor.asked == generous.processor.looked_up == [leg.id for leg in legs]
         assert [leg.reference for leg in legs] == ["re_1", "re_2", "re_3"]
 
@@ -115,13 +93,13 @@ class TestHyperswitch9622:
             desk.relay()
             desk.tell()
             drain_inbox(desk.runtime)
-        assert refunds(desk)[0].state is LegState.PLANNED
+        assert desk.refunds()[0].state is LegState.PLANNED
         desk.clock.move(days=60)  # too late: the holder could reclaim
         desk.work()
         assert desk.processor.asked == []
-        assert refunds(desk)[0].state is LegState.FAILED
+        assert desk.refunds()[0].state is LegState.FAILED
         assert desk.line(rma).state is LineState.NEEDS_ATTENTION
-        assert "could reclaim" in refunds(desk)[0].error
+        assert "could reclaim" in desk.refunds()[0].error
 
     @pytest.mark.parametrize(
         ("mode", "state"), [("down", LegState.UNKNOWN), ("pending", LegState.SENT)]
@@ -131,9 +109,9 @@ class TestHyperswitch9622:
     ) -> None:
         generous.processor.mode = mode
         generous.ask(generous.buy())
-        assert refunds(generous)[0].state is LegState.PLANNED
+        assert generous.refunds()[0].state is LegState.PLANNED
         generous.run()
-        assert refunds(generous)[0].state is state
+        assert generous.refunds()[0].state is state
 
 
 class TestHyperswitch3751:
@@ -143,11 +121,11 @@ class TestHyperswitch3751:
         generous.processor.mode = "lost"
         generous.ask(generous.buy())
         drain_outbox(generous.runtime)
-        (leg,) = refunds(generous)
+        (leg,) = generous.refunds()
         assert (leg.state, leg.reference) == (LegState.UNKNOWN, None)
         generous.webhook(leg, "succeeded")
         drain_inbox(generous.runtime)
-        (leg,) = refunds(generous)
+        (leg,) = generous.refunds()
         assert (leg.state, leg.reference) == (LegState.FINAL, "re_1")
 
     def test_reference_is_stored_with_the_first_answer_before_the_last_one(
@@ -156,7 +134,7 @@ class TestHyperswitch3751:
         generous.processor.mode = "pending"
         generous.ask(generous.buy())
         drain_outbox(generous.runtime)
-        assert refunds(generous)[0].reference == "re_1"
+        assert generous.refunds()[0].reference == "re_1"
 
 
 class TestMidaz709:
@@ -286,6 +264,6 @@ class TestMedusa12123:
         generous.run()
         before = generous.states(rma)
         for _ in range(3):
-            generous.webhook(refunds(generous)[0], "succeeded")
+            generous.webhook(generous.refunds()[0], "succeeded")
             generous.run()
         assert generous.states(rma) == before

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from desk import ADDRESSES, POLICY, Desk
+from desk import ADDRESSES, Desk, part
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,31 +19,8 @@ from returns.errors import (
     RefundAboveRemainder,
 )
 from returns.money import allocate
-from returns.tables import Leg
-from returns.words import LegKind, LegState, LineState
+from returns.words import LegState, LineState
 from settlement import janitor
-from settlement.commands.inputs import OrderIn
-
-KEPT = POLICY.replace("fiat_refund: vault", "fiat_refund: keep").replace(
-    "store_credit: vault", "store_credit: keep"
-)
-
-
-@pytest.fixture
-def generous(desk: Desk) -> Desk:
-    """A desk whose customers keep their tokens: refunds by amount, as other systems know them."""
-    desk.use_policy(KEPT)
-    return desk
-
-
-def part(order: OrderIn, amount: int) -> list[dict[str, str]]:
-    (token,) = order.lines
-    place = {"collection": token.collection, "token_id": str(token.token_id)}
-    return [{**place, "amount": str(amount)}]
-
-
-def refunds(desk: Desk) -> list[Leg]:
-    return desk.rows(Leg, Leg.kind == LegKind.PROCESSOR_REFUND)
 
 
 class TestSaleor14188:
@@ -176,7 +153,7 @@ class TestRemainder:
         generous.processor.mode = "ok"
         generous.review(rma, "retry")
         generous.run()
-        assert Counter(leg.state for leg in refunds(generous)) == {
+        assert Counter(leg.state for leg in generous.refunds()) == {
             LegState.FAILED: 1,
             LegState.FINAL: 1,
         }
@@ -200,7 +177,7 @@ class TestUnknownIsAskedAbout:
             generous.clock.move(hours=2)
             janitor.ask_again(generous.runtime.database, generous.runtime.clock)
             generous.work()
-        assert refunds(generous)[0].state is LegState.UNKNOWN
+        assert generous.refunds()[0].state is LegState.UNKNOWN
         generous.processor.mode = "ok"
         generous.clock.move(hours=2)
         generous.run()

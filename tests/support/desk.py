@@ -58,6 +58,12 @@ POLICY = (
 )
 
 
+#: Customers keep their tokens: refunds by amount, as other systems know them.
+KEPT = POLICY.replace("fiat_refund: vault", "fiat_refund: keep").replace(
+    "store_credit: vault", "store_credit: keep"
+)
+
+
 def build(url: str, home: Path, **settings: Any) -> Desk:
     """A desk on the (migrated) database at `url`."""
     given = Settings(
@@ -321,6 +327,10 @@ class Desk:
         """The newest leg of a kind of the case's first line."""
         return self.rows(Leg, Leg.line_id == self.line(rma).id, Leg.kind == kind)[-1]
 
+    def refunds(self) -> list[Leg]:
+        """Every payout through a processor that was ever planned."""
+        return self.rows(Leg, Leg.kind == LegKind.PROCESSOR_REFUND)
+
     def owner(self, order: OrderIn, position: int = 0) -> str:
         """Who holds a bought token."""
         line = order.lines[position]
@@ -379,6 +389,13 @@ def order_body(
             "captured": str(price * len(tokens)),
         },
     }
+
+
+def part(order: OrderIn, amount: int) -> list[dict[str, str]]:
+    """The lines of a request for a part of the price of an order's only token."""
+    (token,) = order.lines
+    place = {"collection": token.collection, "token_id": str(token.token_id)}
+    return [{**place, "amount": str(amount)}]
 
 
 def payments_body(number: str, parts: dict[str, int]) -> list[dict[str, Any]]:

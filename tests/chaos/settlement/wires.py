@@ -6,6 +6,7 @@ What is armed strikes the next request that it fits, as for the wire before a no
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,16 +49,16 @@ class Reply:
     body: bytes = b"{}"
 
 
-class Wire:
+class Wire(ABC):
     """One direction."""
 
     def __init__(self, plan: Plan, target: str) -> None:
         self._plan, self._target = plan, target
         self._http = httpx.Client(timeout=20, limits=httpx.Limits(max_connections=50))
 
+    @abstractmethod
     def handle(self, asked: Asked) -> Reply:
         """Pass on, or not; raises `Hangup`."""
-        raise NotImplementedError
 
     def _pass_on(self, asked: Asked) -> Reply:
         try:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from desk import ADDRESSES, POLICY, Desk
+from desk import ADDRESSES, Desk, part
 
 from returns.errors import RefundAboveRemainder, RemedyNotPayable
 from returns.tables import Authorization, Leg
 from returns.words import LegKind, LegState, LineState
 from settlement.commands.inputs import OrderIn
-
-KEPT = POLICY.replace("fiat_refund: vault", "fiat_refund: keep").replace(
-    "store_credit: vault", "store_credit: keep"
-)
-
-
-@pytest.fixture
-def generous(desk: Desk) -> Desk:
-    desk.use_policy(KEPT)
-    return desk
 
 
 def test_credit_for_a_kept_token_is_booked_with_the_decision(generous: Desk) -> None:
@@ -45,27 +35,21 @@ def test_token_whose_price_was_paid_back_has_nothing_left(generous: Desk) -> Non
     generous.ask(order, "store_credit")
     generous.run()
     with pytest.raises(RefundAboveRemainder, match="1 is more than the 0"):
-        generous.ask(order, lines=lines(order, 1))
+        generous.ask(order, lines=part(order, 1))
     assert generous.processor.log == []
-
-
-def lines(order: OrderIn, amount: int) -> list[dict[str, str]]:
-    (token,) = order.lines
-    place = {"collection": token.collection, "token_id": str(token.token_id)}
-    return [{**place, "amount": str(amount)}]
 
 
 def test_two_equal_parts_are_both_paid_and_the_rest_exactly(generous: Desk) -> None:
     order = generous.buy()
     for amount in (300, 300, 400):
-        generous.ask(order, lines=lines(order, amount))
+        generous.ask(order, lines=part(order, amount))
         generous.run()
     assert [one.amount for one in generous.processor.log] == [300, 300, 400]
     assert len({one.key for one in generous.processor.log}) == 3
     assert generous.balances()["processor:sandbox", "USD"] == -1000
     before = generous.count_all()
     with pytest.raises(RefundAboveRemainder):
-        generous.ask(order, lines=lines(order, 1))
+        generous.ask(order, lines=part(order, 1))
     assert generous.count_all() == before
 
 
